@@ -21,8 +21,10 @@ test: need ## every test, on real PostgreSQL and Kafka; installs what is missing
 postman: ## the Postman collection against what `make run` started
 	@tests/tools/newman.sh run tests/postman/cinemaabyss.json
 
-bench: need ## CPU per request of the gateway, nginx and HAProxy, side by side
-	@tests/bench/run
+bench: need ## CPU per request of the gateway, nginx and HAProxy, side by side (SCENARIOS=get for one)
+	cargo build --release -p gateway
+	@tests/tools/need.sh python3=python3
+	@tests/bench/run $(SCENARIOS)
 
 check: need ## formatting, clippy and rustdoc, warnings denied
 	cargo fmt --all --check

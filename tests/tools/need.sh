@@ -16,7 +16,11 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 fi
 echo "installing Debian packages: ${packages[*]}"
 log="$(mktemp)"; trap 'rm -f "$log"' EXIT
-# The PostgreSQL package would also make and start a cluster of its own: it is told not to.
+# Servers are wanted as programs: their packages are told not to start one, and PostgreSQL's not to make a cluster.
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d
+  trap 'rm -f "$log" /usr/sbin/policy-rc.d' EXIT
+fi
 mkdir -p /etc/postgresql-common
 [ -f /etc/postgresql-common/createcluster.conf ] || echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
 export DEBIAN_FRONTEND=noninteractive
