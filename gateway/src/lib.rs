@@ -1,1 +1,4 @@
-//! gateway
+//! A declarative strangler-fig gateway: one file says which share of which traffic goes where.
+
+pub mod metrics;
+pub mod table;
