@@ -162,6 +162,7 @@ async fn look_at_hangup(looks: mpsc::Sender<Look>) {
         if looks.send(look).await.is_err() {
             return;
         }
-        tracing::info!(result = ?looked.await, "looked at the file on SIGHUP");
+        let result = looked.await;
+        tracing::info!(?result, "looked at the file on SIGHUP");
     }
 }
