@@ -1,0 +1,9 @@
+//! The command line's parts that read a file and print: each a clap struct with a `run`.
+//!
+//! What they find out is `table`'s; how it looks on a terminal is decided here.
+
+mod check;
+mod schema;
+
+pub use check::Check;
+pub use schema::Schema;
