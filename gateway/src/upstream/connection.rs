@@ -85,7 +85,11 @@ impl Connection {
     ///
     /// # Errors
     /// [`ConnectError`], counted.
-    pub(super) async fn open(upstream: &Arc<Upstream>, endpoint: &Endpoint, worker: usize) -> Result<Self, ConnectError> {
+    pub(super) async fn open(
+        upstream: &Arc<Upstream>,
+        endpoint: &Endpoint,
+        worker: usize,
+    ) -> Result<Self, ConnectError> {
         let dial = async {
             let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
             stream.set_nodelay(true)?;
@@ -101,10 +105,23 @@ impl Connection {
             Ok((sender, driver)) => {
                 upstream.series.opened(worker);
                 let open = Open(upstream.clone(), worker);
-                Ok(Self { driver: Box::new(driver), sender, over: false, open, idle_since: Instant::now(), reused: false })
+                Ok(Self {
+                    driver: Box::new(driver),
+                    sender,
+                    over: false,
+                    open,
+                    idle_since: Instant::now(),
+                    reused: false,
+                })
             }
             Err(error) => {
-                tracing::warn!(upstream = upstream.name, host = endpoint.host, port = endpoint.port, ?error, "cannot connect");
+                tracing::warn!(
+                    upstream = upstream.name,
+                    host = endpoint.host,
+                    port = endpoint.port,
+                    ?error,
+                    "cannot connect"
+                );
                 upstream.series.failed(worker, matches!(error, ConnectError::Timeout(_)));
                 Err(error)
             }
