@@ -3,7 +3,9 @@
 //! What they find out is `table`'s; how it looks on a terminal is decided here.
 
 mod check;
+mod run;
 mod schema;
 
 pub use check::Check;
+pub use run::Run;
 pub use schema::Schema;

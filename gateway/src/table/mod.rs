@@ -9,6 +9,7 @@ pub mod environment;
 pub mod file;
 pub mod matcher;
 pub mod problem;
+pub mod reload;
 mod route;
 mod server;
 pub mod split;
