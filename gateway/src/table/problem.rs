@@ -10,7 +10,7 @@ pub use render::Report;
 pub use similar::nearest;
 
 /// A place in the text. Lines and columns count from 1, columns in characters; `start` and `len` are bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
     /// The line, from 1.
     pub line: u32,
@@ -113,6 +113,13 @@ impl Problems {
         let at = self.list.len();
         self.push(Problem { severity, span, message, help: None, also: None });
         &mut self.list[at]
+    }
+
+    /// Says what to write instead of the last one.
+    pub fn help_last(&mut self, help: impl Into<String>) {
+        if let Some(last) = self.list.last_mut() {
+            last.help = Some(help.into());
+        }
     }
 
     /// Takes over a problem made elsewhere.
