@@ -209,14 +209,21 @@ impl WorkerCells {
         add(&self.in_flight, u64::MAX);
     }
 
-    /// A client connected.
+    /// A client connection was given to this worker. The accepting worker counts it, so that the next choice sees it, and the
+    /// serving one takes it back: two writers, hence a locked add, once a connection.
     pub fn connected(&self) {
-        add(&self.connections, 1);
+        self.connections.fetch_add(1, Relaxed);
     }
 
     /// A client connection closed.
     pub fn closed(&self) {
-        add(&self.connections, u64::MAX);
+        self.connections.fetch_sub(1, Relaxed);
+    }
+
+    /// Whether nothing is left to wait for at a drain.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.connections.load(Relaxed) == 0 && self.in_flight.load(Relaxed) == 0
     }
 
     /// A client left before its answer was complete.

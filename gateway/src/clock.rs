@@ -1,0 +1,57 @@
+//! One coarse timer for everything that a client connection waits for.
+//!
+//! A timer a phase (head, connect, first byte, body, keep-alive) would be armed and thrown away with each request. This one
+//! stays armed at the earliest deadline that it was ever asked for; when it fires too early it is armed again for the deadline
+//! of the moment. A busy keep-alive connection so touches the timer wheel once in many seconds, not several times a request.
+//!
+//! It serves one task: whoever polls it last is woken.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// A shared timer of one task.
+#[derive(Debug)]
+pub struct Clock(RefCell<Pin<Box<Sleep>>>);
+
+impl Clock {
+    /// A timer that is first armed for `deadline`.
+    #[must_use]
+    pub fn new(deadline: Instant) -> Self {
+        Self(RefCell::new(Box::pin(sleep_until(deadline))))
+    }
+
+    /// Ready once `deadline` has passed; until then the task is woken no later than that. `None` never passes.
+    pub fn poll(&self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
+        let Some(deadline) = deadline else { return Poll::Pending };
+        let mut sleep = self.0.borrow_mut();
+        if deadline < sleep.deadline() {
+            sleep.as_mut().reset(deadline);
+        }
+        loop {
+            ready!(sleep.as_mut().poll(cx));
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+        }
+    }
+}
+
+/// The moment that lies `limit` after `start`, if there is a limit.
+#[must_use]
+pub fn after(start: Instant, limit: Option<Duration>) -> Option<Instant> {
+    limit.map(|limit| start + limit)
+}
+
+/// The earlier of two deadlines.
+#[must_use]
+pub fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

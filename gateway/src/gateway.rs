@@ -1,0 +1,167 @@
+//! A running gateway: what `gateway run` and `cinemaabyss` start, hold and drain.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::admin::{self, Admin};
+use crate::metrics::Metrics;
+use crate::request::error::Error as RequestError;
+use crate::request::log::Writer;
+use crate::server::{Setup, Workers};
+use crate::table::compile::plan;
+use crate::table::reload::{InForce, Look, follow, read};
+use crate::table::{Drain, environment};
+
+/// What a gateway starts with; everything else is in the file.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The file that says where traffic goes.
+    pub routes: PathBuf,
+    /// Where the file has problems: wait until it has none, instead of giving up.
+    pub wait_for_valid: bool,
+}
+
+/// Why a gateway did not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The file can't be read or has problems; the text is what `gateway check` prints.
+    #[error("{0}")]
+    Routes(String),
+    /// Somebody has the address, or it is not ours.
+    #[error("cannot listen on {0} ({1}): {2}. Another process may have it: change `server.{1}` in the file, or the variable in it")]
+    Listen(SocketAddr, &'static str, io::Error),
+    /// The system has no thread or no descriptor left.
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}
+
+/// A gateway that serves.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Where clients connect.
+    pub address: SocketAddr,
+    /// Where operators look.
+    pub admin: SocketAddr,
+    drain: Drain,
+    ready: Arc<AtomicBool>,
+    workers: Workers,
+    stop: oneshot::Sender<()>,
+    control: JoinHandle<()>,
+}
+
+/// How often a file with problems is read again at the start.
+const AGAIN: Duration = Duration::from_secs(1);
+
+impl Gateway {
+    /// Reads the file, binds both listeners and starts the threads. When it returns, clients are served.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running then.
+    pub fn start(options: &Options) -> Result<Self, StartError> {
+        let path = options.routes.clone();
+        let (text, in_force) = boot(&path, options.wait_for_valid)?;
+        let table = in_force.tables.load_full();
+        let server = table.server.clone();
+        let (listener, address) = bind(server.listen, "listen")?;
+        let (admin_listener, admin_address) = bind(server.admin, "admin")?;
+        for note in &table.notes {
+            tracing::warn!("{note}");
+        }
+        let log = Writer::start(server.access_log)?;
+        let setup = Setup { server: server.clone(), metrics: in_force.metrics.clone(), tables: in_force.tables.clone(), log };
+        let workers = Workers::start(&setup, listener)?;
+        let ready = Arc::new(AtomicBool::new(true));
+        let (looks, asked) = mpsc::channel::<Look>(8);
+        let (stop, stopped) = oneshot::channel();
+        let admin = Admin { in_force: in_force.clone(), ready: ready.clone(), looks: looks.clone() };
+        let control = async move {
+            tokio::select! {
+                () = follow(path, text, in_force, asked) => {}
+                served = admin::serve(admin_listener, admin) => {
+                    tracing::error!(?served, "the admin listener ended");
+                    // The gateway serves on without it, and follows no more edits.
+                }
+                () = look_at_hangup(looks) => {}
+                _ = stopped => {}
+            }
+        };
+        let control = std::thread::Builder::new().name("control".to_owned()).spawn(move || run_control(control))?;
+        let routes = table.routes.len();
+        tracing::info!(%address, admin = %admin_address, routes, hash = table.hash, workers = server.workers, "gateway is listening");
+        Ok(Self { address, admin: admin_address, drain: server.drain, ready, workers, stop, control })
+    }
+
+    /// Stops kindly: readiness fails, after `drain.delay` the listener closes, requests in flight finish, and what is left after
+    /// `drain.timeout` is cut. Blocks until then.
+    pub fn drain(self) {
+        self.ready.store(false, Relaxed);
+        tracing::info!(delay = ?self.drain.delay, timeout = ?self.drain.timeout, "draining");
+        std::thread::sleep(self.drain.delay);
+        self.workers.drain(Instant::now() + self.drain.timeout);
+        // The control thread may have ended already.
+        let _ended = self.stop.send(());
+        if self.control.join().is_err() {
+            tracing::error!("the control thread ended in a panic");
+        }
+        tracing::info!("drained");
+    }
+}
+
+/// Compiles the file for the first time. A file with problems ends the start, or is waited for.
+fn boot(path: &Path, wait: bool) -> Result<(String, Arc<InForce>), StartError> {
+    loop {
+        match first_table(path) {
+            Ok(booted) => return Ok(booted),
+            Err(report) if wait => {
+                tracing::error!("waiting for a valid {}\n{report}", path.display());
+                std::thread::sleep(AGAIN);
+            }
+            Err(report) => return Err(StartError::Routes(report)),
+        }
+    }
+}
+
+fn first_table(path: &Path) -> Result<(String, Arc<InForce>), String> {
+    let text = read(path)?;
+    let plan = plan(&text, path, &environment::process).map_err(|report| report.to_string())?;
+    let metrics = Arc::new(Metrics::new(plan.server.workers, RequestError::REASONS));
+    let table = plan.into_table(None, &metrics);
+    Ok((text, Arc::new(InForce::new(table, metrics))))
+}
+
+/// Binds plainly, without sharing the port, so that a second gateway on it fails loudly.
+fn bind(address: SocketAddr, key: &'static str) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listener = TcpListener::bind(address).map_err(|error| StartError::Listen(address, key, error))?;
+    let bound = listener.local_addr()?;
+    Ok((listener, bound))
+}
+
+fn run_control(control: impl Future<Output = ()>) {
+    match Builder::new_current_thread().enable_all().max_blocking_threads(2).build() {
+        Ok(runtime) => runtime.block_on(control),
+        Err(error) => tracing::error!(%error, "the control thread could not start: edits are not followed"),
+    }
+}
+
+/// SIGHUP asks for a look at the file.
+async fn look_at_hangup(looks: mpsc::Sender<Look>) {
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return std::future::pending().await };
+    while hangups.recv().await.is_some() {
+        let (look, looked) = oneshot::channel();
+        if looks.send(look).await.is_err() {
+            return;
+        }
+        tracing::info!(result = ?looked.await, "looked at the file on SIGHUP");
+    }
+}

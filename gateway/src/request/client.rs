@@ -1,0 +1,81 @@
+//! What a request knows of the connection that it came on: who is at the other end, and how far it can be believed.
+
+use std::cell::Cell;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use ipnet::IpNet;
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+
+/// The chain of addresses that a request came through, the client's first.
+pub static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// A client's connection.
+#[derive(Debug)]
+pub struct Client {
+    /// The other end of the socket.
+    pub peer: IpAddr,
+    /// The peer is in `trusted_proxies`: its `X-Forwarded-*` are believed and added to.
+    pub trusted: bool,
+    /// `peer` as a header value, made once for all requests of the connection.
+    pub forwarded_for: HeaderValue,
+    /// The connection's one timer.
+    pub clock: Rc<Clock>,
+    /// Requests that have begun.
+    pub begun: Cell<u64>,
+    /// Requests that have begun and not ended.
+    pub in_flight: Cell<usize>,
+    /// When the last request ended, or the connection was accepted.
+    pub idle_since: Cell<Instant>,
+}
+
+impl Client {
+    /// A connection just accepted; the clock is first armed for `deadline`.
+    #[must_use]
+    pub fn new(peer: SocketAddr, trusted_proxies: &[IpNet], deadline: Instant) -> Self {
+        let peer = peer.ip().to_canonical();
+        let text = HeaderValue::try_from(peer.to_string());
+        Self {
+            peer,
+            trusted: trusts(trusted_proxies, peer),
+            forwarded_for: text.unwrap_or(HeaderValue::from_static("unknown")),
+            clock: Rc::new(Clock::new(deadline)),
+            begun: Cell::new(0),
+            in_flight: Cell::new(0),
+            idle_since: Cell::new(Instant::now()),
+        }
+    }
+
+    /// The address that a request really came from: the nearest one, from the right of `X-Forwarded-For`, that is no trusted proxy.
+    #[must_use]
+    pub fn address(&self, headers: &HeaderMap, trusted_proxies: &[IpNet]) -> IpAddr {
+        if !self.trusted {
+            return self.peer;
+        }
+        let mut nearest = self.peer;
+        for value in headers.get_all(&X_FORWARDED_FOR).iter().rev() {
+            for hop in value.to_str().unwrap_or_default().rsplit(',') {
+                // A hop that is no address was not written by a proxy that we trust: the last one that did make sense stands.
+                let Some(address) = parse_hop(hop.trim()) else { return nearest };
+                nearest = address;
+                if !trusts(trusted_proxies, address) {
+                    return nearest;
+                }
+            }
+        }
+        nearest
+    }
+}
+
+/// An address as proxies write it: bare, or with a port.
+fn parse_hop(hop: &str) -> Option<IpAddr> {
+    let address = hop.parse::<IpAddr>().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|with_port| with_port.ip()))?;
+    Some(address.to_canonical())
+}
+
+fn trusts(trusted_proxies: &[IpNet], address: IpAddr) -> bool {
+    trusted_proxies.iter().any(|range| range.contains(&address))
+}

@@ -1,0 +1,143 @@
+//! Everything for which the gateway itself refuses a request: one enum, one place that gives each its status and its answer.
+//!
+//! The answer is `{"error": "...", "reason": "...", "request_id": "..."}` with the reason in `x-gateway-error` too. A reason is a
+//! word from a closed set: it is the metric's label and what an operator searches for.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use thiserror::Error;
+
+use super::body::Body;
+use crate::upstream::{ConnectError, ExchangeError, Failed};
+
+/// Names the reason of an answer that is the gateway's own.
+pub const X_GATEWAY_ERROR: HeaderName = HeaderName::from_static("x-gateway-error");
+
+/// Why a request was refused or failed.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The target is not one that can be matched and forwarded as it is.
+    #[error("the path holds {0}, which the gateway does not forward")]
+    BadPath(&'static str),
+    /// `Host` is missing, given twice or malformed.
+    #[error("the request needs exactly one valid Host")]
+    BadHost,
+    /// CONNECT and TRACE are no business of a gateway.
+    #[error("{0} is not forwarded")]
+    BadMethod(Method),
+    /// No route matches.
+    #[error("no route matches this host and path")]
+    NoRoute,
+    /// Routes match, but not with this method.
+    #[error("no route takes {0} here")]
+    Method(Method, Vec<Method>),
+    /// The client did not finish a request's head in time.
+    #[error("the request's head did not come in time")]
+    HeadTimeout,
+    /// The client did not send its body in time.
+    #[error("the request's body did not come in time")]
+    BodyTimeout,
+    /// No connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A connection, but no answer.
+    #[error(transparent)]
+    Exchange(ExchangeError),
+    /// No answer in time.
+    #[error("the upstream did not answer in time")]
+    UpstreamTimeout,
+    /// A bug: the request's own code panicked.
+    #[error("the gateway failed on this request")]
+    Internal,
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        Self::Exchange(failed.error)
+    }
+}
+
+impl Error {
+    /// The closed set of reasons, in the order of [`Error::reason`].
+    pub const REASONS: &[&str] = &[
+        "bad_path",
+        "bad_host",
+        "bad_method",
+        "no_route",
+        "method_not_allowed",
+        "body_timeout",
+        "body_broken",
+        "upstream_connect",
+        "upstream_connect_timeout",
+        "upstream_closed",
+        "upstream_invalid",
+        "upstream_timeout",
+        "internal",
+        "head_timeout",
+    ];
+
+    /// The status, and the reason's position in [`Error::REASONS`].
+    #[must_use]
+    pub fn status(&self) -> (StatusCode, usize) {
+        match self {
+            Self::BadPath(_) => (StatusCode::BAD_REQUEST, 0),
+            Self::BadHost => (StatusCode::BAD_REQUEST, 1),
+            Self::BadMethod(_) => (StatusCode::METHOD_NOT_ALLOWED, 2),
+            Self::NoRoute => (StatusCode::NOT_FOUND, 3),
+            Self::Method(..) => (StatusCode::METHOD_NOT_ALLOWED, 4),
+            Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, 5),
+            Self::Exchange(ExchangeError::Upload(_)) => (StatusCode::BAD_REQUEST, 6),
+            Self::Connect(ConnectError::Failed(..)) => (StatusCode::BAD_GATEWAY, 7),
+            Self::Connect(ConnectError::Timeout(_)) => (StatusCode::GATEWAY_TIMEOUT, 8),
+            Self::Exchange(ExchangeError::Closed) => (StatusCode::BAD_GATEWAY, 9),
+            Self::Exchange(ExchangeError::Invalid(_)) => (StatusCode::BAD_GATEWAY, 10),
+            Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, 11),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, 12),
+            Self::HeadTimeout => (StatusCode::REQUEST_TIMEOUT, 13),
+        }
+    }
+
+    /// The reason's word.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        Self::REASONS[self.status().1]
+    }
+
+    /// The answer to the client.
+    #[must_use]
+    pub fn answer(&self, request_id: &HeaderValue) -> Response<Body> {
+        let reason = self.reason();
+        let id = request_id.to_str().unwrap_or_default();
+        let mut response = Response::new(Body::from(Bytes::from(self.text(id))));
+        *response.status_mut() = self.status().0;
+        self.headers(response.headers_mut(), reason);
+        response
+    }
+
+    /// The answer's body.
+    #[must_use]
+    pub fn text(&self, request_id: &str) -> String {
+        serde_json::json!({ "error": self.to_string(), "reason": self.reason(), "request_id": request_id }).to_string()
+    }
+
+    fn headers(&self, headers: &mut HeaderMap, reason: &'static str) {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_GATEWAY_ERROR, HeaderValue::from_static(reason));
+        match self {
+            Self::Method(_, allowed) => {
+                let list = allowed.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+                headers.extend(HeaderValue::try_from(list).ok().map(|list| (ALLOW, list)));
+            }
+            Self::BadMethod(_) => {
+                headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+            }
+            // What is left of the request's body can't be told from a next request.
+            Self::HeadTimeout | Self::BodyTimeout | Self::Exchange(ExchangeError::Upload(_)) => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+    }
+}

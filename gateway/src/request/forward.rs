@@ -1,0 +1,128 @@
+//! The innermost layer: sends the request to its upstream and streams the answer back.
+//!
+//! A pooled connection may have been closed by the upstream just now. Where not a byte of the request was written it is sent again
+//! on a fresh one, whatever it is; where it was written it is sent again only if it is idempotent, has no body, and no byte of
+//! an answer came. It is never sent a third time.
+
+use std::task::{Context, Poll};
+
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+
+use super::body::Body;
+use super::error::Error;
+use super::record::Record;
+use super::stage::Outcome;
+use super::{Assigned, headers, tunnel};
+use crate::clock::{after, earlier};
+use crate::table::{Timeouts, Upstream};
+use crate::upstream::{Download, ExchangeError, Failed, Lease, Transfer, Upload};
+
+/// Names the upstream that answered.
+static X_SERVED_BY: http::HeaderName = http::HeaderName::from_static("x-served-by");
+
+/// Forwards a request and waits for the head of the answer.
+pub async fn forward(assigned: Assigned) -> Outcome {
+    let Assigned { mut request, record, route, upstream } = assigned;
+    let snapshot = &record.snapshot;
+    let (pool, timeouts) = (snapshot.pool(upstream), snapshot.table.route(route).timeouts);
+    let client_side = tunnel::is_websocket(&request).then(|| hyper::upgrade::on(&mut request));
+    let (mut head, body) = request.into_parts();
+    headers::to_upstream(&mut head, &record, pool.upstream());
+    if client_side.is_some() {
+        tunnel::ask(&mut head.headers);
+    }
+    let (body, upload) = Upload::new(body);
+    if let Some(upload) = &upload {
+        // Set once: a request has one upload.
+        let _first = record.upload.set(upload.clone());
+    }
+    let mut request = Request::from_parts(head, body);
+    let mut lease = pool.lease(client_side.is_some()).await?;
+    headers::host_for(lease.endpoint(), pool.upstream(), request.headers_mut());
+    let replay = (lease.is_reused() && upload.is_none() && is_idempotent(request.method())).then(|| copy(&request));
+    let limit = |cx: &mut Context<'_>| overdue(cx, &record, upload.as_deref(), &timeouts);
+    let first = lease.exchange(request, limit).await;
+    let response = match first {
+        Err(Stopped::Failed(failed)) if lease.is_reused() => {
+            let again = failed.unsent.map(|request| *request).or(replay.filter(|_| matches!(failed.error, ExchangeError::Closed)));
+            let Some(again) = again else { return Err(Error::Exchange(failed.error)) };
+            pool.upstream().series.retried(record.worker.index);
+            lease = pool.lease(true).await?;
+            lease.exchange(again, limit).await?
+        }
+        first => first?,
+    };
+    record.first_byte();
+    if let Some(client_side) = client_side.filter(|_| response.status() == http::StatusCode::SWITCHING_PROTOCOLS) {
+        return tunnel::open(response, lease, client_side, timeouts.idle, record.clone()).await;
+    }
+    if upload.is_some_and(|upload| !upload.ended.get()) {
+        lease.detach();
+    }
+    Ok(answer(response, lease, &timeouts, &record))
+}
+
+/// What ends an exchange without an answer.
+enum Stopped {
+    Failed(Failed),
+    Overdue(Error),
+}
+
+impl From<Failed> for Stopped {
+    fn from(failed: Failed) -> Self {
+        Self::Failed(failed)
+    }
+}
+
+impl From<Stopped> for Error {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Failed(failed) => Self::Exchange(failed.error),
+            Stopped::Overdue(error) => error,
+        }
+    }
+}
+
+fn is_idempotent(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
+}
+
+/// A copy of a request that has no body.
+fn copy(request: &Request<Upload>) -> Request<Upload> {
+    let mut copy = Request::new(Upload::Empty);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    copy
+}
+
+/// Ready when the answer's head is overdue: a client that stops sending has `idle` to go on, an upstream `first_byte` to begin.
+fn overdue(cx: &mut Context<'_>, record: &Record, upload: Option<&Transfer>, timeouts: &Timeouts) -> Poll<Stopped> {
+    let (phase, starved) = match upload {
+        Some(upload) if !upload.ended.get() => (after(upload.last.get(), timeouts.idle), upload.starved.get()),
+        Some(upload) => (after(upload.last.get(), timeouts.first_byte), false),
+        None => (after(record.started, timeouts.first_byte), false),
+    };
+    let deadline = earlier(phase, after(record.started, timeouts.total));
+    let error = || if starved { Error::BodyTimeout } else { Error::UpstreamTimeout };
+    record.client.clock.poll(cx, deadline).map(|()| Stopped::Overdue(error()))
+}
+
+fn answer(response: Response<Incoming>, lease: Lease, timeouts: &Timeouts, record: &Record) -> Response<Body> {
+    let (mut head, body) = response.into_parts();
+    headers::strip_hop_by_hop(&mut head.headers);
+    // hyper frames the answer anew, by what it knows of the body.
+    head.headers.remove(http::header::TRANSFER_ENCODING);
+    served_by(&mut head.headers, lease.upstream(), record);
+    let total = after(record.started, timeouts.total);
+    let download = Download::new(body, lease, record.client.clock.clone(), timeouts.idle, total);
+    Response::from_parts(head, Body::Upstream(Box::new(download)))
+}
+
+/// Says who answered, where the file allows it.
+pub fn served_by(headers: &mut http::HeaderMap, upstream: &Upstream, record: &Record) {
+    if record.worker.server.expose {
+        headers.insert(&X_SERVED_BY, upstream.served_by.clone());
+    }
+}

@@ -1,0 +1,74 @@
+//! The hot path: one file a layer, in the order in which [`crate::stack`] puts them.
+//!
+//! A request's stages are types: [`Arrived`] → [`Begun`] → [`Vetted`] → [`Routed`] → [`Assigned`]. Each layer takes one and makes the next, so
+//! that a layer in the wrong place does not compile. Whatever happens, the [`record::Record`] that the first layer made counts
+//! the request once, when the last piece of it is dropped.
+
+pub mod body;
+pub mod client;
+pub mod error;
+pub mod forward;
+mod headers;
+mod id;
+pub mod log;
+pub mod record;
+mod respond;
+pub mod route;
+pub mod split;
+pub mod stage;
+mod tunnel;
+pub mod vet;
+pub mod worker;
+
+use std::rc::Rc;
+
+use hyper::body::Incoming;
+
+use client::Client;
+use record::Record;
+
+/// As hyper read it from a client's connection.
+#[derive(Debug)]
+pub struct Arrived {
+    /// Untouched.
+    pub request: http::Request<Incoming>,
+    /// The connection that it came on.
+    pub client: Rc<Client>,
+}
+
+/// It has an id, a clock is running, and it will be counted.
+#[derive(Debug)]
+pub struct Begun {
+    /// Untouched.
+    pub request: http::Request<Incoming>,
+    /// Its record, with the snapshot of the table that governs it.
+    pub record: Rc<Record>,
+}
+
+/// Its target, host and method are ones that can be forwarded as they are.
+#[derive(Debug)]
+pub struct Vetted(pub Begun);
+
+/// Its route is known, in the record.
+#[derive(Debug)]
+pub struct Routed {
+    /// Untouched.
+    pub request: http::Request<Incoming>,
+    /// Its record.
+    pub record: Rc<Record>,
+    /// The route, of the record's table.
+    pub route: crate::table::RouteId,
+}
+
+/// Its upstream is chosen.
+#[derive(Debug)]
+pub struct Assigned {
+    /// Untouched: what goes up is made from it at the last moment.
+    pub request: http::Request<Incoming>,
+    /// Its record.
+    pub record: Rc<Record>,
+    /// The route, of the record's table.
+    pub route: crate::table::RouteId,
+    /// The upstream, of the record's table.
+    pub upstream: crate::table::UpstreamId,
+}

@@ -1,0 +1,250 @@
+//! The outermost layer: begins a request's record, turns every refusal into its answer, and counts the request once.
+//!
+//! The record is shared by the request's future, its answer's body and, after an upgrade, its tunnel. When the last of them is
+//! dropped the request has ended, however it ended: answered, refused, broken off by the upstream, or left by the client (499).
+
+use std::any::Any;
+use std::cell::{Cell, OnceCell};
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{HeaderName, HeaderValue, Method, Response};
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tower::Service;
+use tower::layer::{LayerFn, layer_fn};
+
+use super::body::{Body, Counted};
+use super::client::Client;
+use super::error::Error;
+use super::log::Line;
+use super::stage::Outcome;
+use super::worker::Worker;
+use super::{Arrived, Begun, id};
+use crate::metrics::Series;
+use crate::table::{Action, Reason, RouteId};
+use crate::upstream::{Snapshot, Transfer};
+
+/// The generation of the table that governed a request.
+static X_TABLE_GENERATION: HeaderName = HeaderName::from_static("x-table-generation");
+
+/// What nginx calls it when the client left before its answer was complete.
+const CLIENT_LEFT: u16 = 499;
+
+/// How a split chose.
+#[derive(Clone, Copy, Debug)]
+pub struct Pick {
+    /// The entry's position in the split.
+    pub entry: usize,
+    /// Why this one.
+    pub reason: Reason,
+    /// Where the key fell, if there was a key.
+    pub bucket: Option<u16>,
+}
+
+/// What is known of a request so far; its `Drop` counts it.
+#[derive(Debug)]
+pub struct Record {
+    /// The worker that the request belongs to.
+    pub worker: Rc<Worker>,
+    /// The connection that it came on.
+    pub client: Rc<Client>,
+    /// The table that governs it, loaded once.
+    pub snapshot: Rc<Snapshot>,
+    /// When its head had been read.
+    pub started: Instant,
+    /// Its `x-request-id`.
+    pub request_id: HeaderValue,
+    /// Where it really comes from.
+    pub address: IpAddr,
+    /// Its route, once known.
+    pub route: Cell<Option<RouteId>>,
+    /// Its upstream, once chosen.
+    pub pick: Cell<Option<Pick>>,
+    /// Its upload, if it has a body.
+    pub upload: OnceCell<Rc<Transfer>>,
+    line: Option<Box<Line>>,
+    head_only: bool,
+    status: Cell<u16>,
+    complete: Cell<bool>,
+    sent: Cell<u64>,
+}
+
+impl Record {
+    fn begin(worker: Rc<Worker>, Arrived { request, client }: Arrived) -> Begun {
+        worker.cells().began();
+        client.begun.set(client.begun.get() + 1);
+        client.in_flight.set(client.in_flight.get() + 1);
+        let record = Self {
+            snapshot: worker.snapshots.load(),
+            started: Instant::now(),
+            request_id: id::request_id(request.headers()),
+            address: client.address(request.headers(), &worker.server.trusted_proxies),
+            route: Cell::new(None),
+            pick: Cell::new(None),
+            upload: OnceCell::new(),
+            line: worker.log.as_ref().and_then(|log| log.begin(&request)),
+            head_only: request.method() == Method::HEAD,
+            status: Cell::new(0),
+            complete: Cell::new(false),
+            sent: Cell::new(0),
+            worker,
+            client,
+        };
+        Begun { request, record: Rc::new(record) }
+    }
+
+    /// The series of the route and the upstream, as far as they are known.
+    fn series(&self) -> &Arc<Series> {
+        let table = &self.snapshot.table;
+        let Some(route) = self.route.get().map(|id| table.route(id)) else { return &table.unrouted };
+        match (&route.action, self.pick.get()) {
+            (Action::Split(split), Some(pick)) => &split.entries[pick.entry].series,
+            _ => &route.local,
+        }
+    }
+
+    /// Counts the head of an upstream's answer.
+    pub fn first_byte(&self) {
+        self.series().first_byte(self.worker.index, self.started.elapsed());
+    }
+
+    /// Counts bytes of the answer's body.
+    pub fn sent(&self, bytes: usize) {
+        self.sent.set(self.sent.get() + bytes as u64);
+    }
+
+    /// The answer has been handed to the connection to its last byte.
+    pub fn complete(&self) {
+        self.complete.set(true);
+    }
+
+    /// The upstream failed in the middle of its answer: the client sees a broken body, and it is not the client that left.
+    pub fn broke_off(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) {
+        tracing::warn!(request_id = ?self.request_id, error = %error, "an answer broke off");
+        self.complete();
+    }
+
+    /// Turns an outcome into the answer that goes out, the gateway's own or the upstream's.
+    fn answer(self: Rc<Self>, outcome: Outcome) -> Response<Counted> {
+        let mut response = outcome.unwrap_or_else(|error| self.refuse(&error));
+        self.status.set(response.status().as_u16());
+        let headers = response.headers_mut();
+        headers.insert(&id::X_REQUEST_ID, self.request_id.clone());
+        if self.worker.server.expose {
+            headers.insert(&X_TABLE_GENERATION, self.snapshot.generation.clone());
+        }
+        if self.head_only {
+            self.complete();
+        }
+        response.map(|body| Counted::new(body, self))
+    }
+
+    fn refuse(&self, error: &Error) -> Response<Body> {
+        let (status, reason) = error.status();
+        self.worker.cells().rejected(reason);
+        if status.is_server_error() {
+            tracing::warn!(request_id = ?self.request_id, reason = error.reason(), error = %error, "a request failed");
+        }
+        error.answer(&self.request_id)
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        let took = now.duration_since(self.started);
+        let left = !self.complete.get();
+        let status = if left { CLIENT_LEFT } else { self.status.get() };
+        self.client.in_flight.set(self.client.in_flight.get() - 1);
+        self.client.idle_since.set(now);
+        let cells = self.worker.cells();
+        cells.ended();
+        if left {
+            cells.disconnected();
+        }
+        self.series().ended(self.worker.index, status, took);
+        if let (Some(line), Some(log)) = (self.line.take(), &self.worker.log) {
+            let received = self.upload.get().map_or(0, |upload| upload.bytes.get());
+            let line = line.finish(self, self.series(), status, took, (received, self.sent.get()));
+            if !log.write(line) {
+                cells.log_dropped();
+            }
+        }
+    }
+}
+
+/// The service of this layer.
+#[derive(Clone, Debug)]
+pub struct Recording<S> {
+    inner: S,
+    worker: Rc<Worker>,
+}
+
+/// The layer. It comes first: what is outside of it is not counted.
+pub fn layer<S>(worker: Rc<Worker>) -> LayerFn<impl Fn(S) -> Recording<S> + Clone> {
+    layer_fn(move |inner| Recording { inner, worker: worker.clone() })
+}
+
+impl<S> Service<Arrived> for Recording<S>
+where
+    S: Service<Begun, Response = Response<Body>, Error = Error>,
+{
+    type Response = Response<Counted>;
+    type Error = Infallible;
+    type Future = Answering<S::Future>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, arrived: Arrived) -> Self::Future {
+        let begun = Record::begin(self.worker.clone(), arrived);
+        let record = begun.record.clone();
+        let called = catch_unwind(AssertUnwindSafe(|| self.inner.call(begun)));
+        Answering { outcome: called.inspect_err(|panic| log_panic(&**panic)).ok(), record: Some(record) }
+    }
+}
+
+pin_project! {
+    /// Waits for the outcome and answers with it. A panic in one request is that request's 500.
+    pub struct Answering<F> {
+        #[pin]
+        outcome: Option<F>,
+        record: Option<Rc<Record>>,
+    }
+}
+
+impl<F: Future<Output = Outcome>> Future for Answering<F> {
+    type Output = Result<Response<Counted>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let outcome = match this.outcome.as_mut().as_pin_mut() {
+            Some(outcome) => match catch_unwind(AssertUnwindSafe(|| outcome.poll(cx))) {
+                Ok(polled) => ready!(polled),
+                Err(panic) => {
+                    log_panic(&*panic);
+                    Err(Error::Internal)
+                }
+            },
+            None => Err(Error::Internal),
+        };
+        // What the request held is let go of before its answer goes out.
+        this.outcome.set(None);
+        match this.record.take() {
+            Some(record) => Poll::Ready(Ok(record.answer(outcome))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+fn log_panic(panic: &(dyn Any + Send)) {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = text.unwrap_or("of unknown type"), "a request's code panicked");
+}

@@ -1,0 +1,31 @@
+//! What a worker's requests share: all of it belongs to this worker alone, but the table behind the snapshots and the log's queue.
+
+use std::sync::Arc;
+
+use super::log::Log;
+use crate::metrics::{Metrics, WorkerCells};
+use crate::table::Server;
+use crate::upstream::Snapshots;
+
+/// A worker, as its requests see it.
+#[derive(Debug)]
+pub struct Worker {
+    /// Its number, and its place in every block of cells.
+    pub index: usize,
+    /// All metrics.
+    pub metrics: Arc<Metrics>,
+    /// The settings of the start.
+    pub server: Server,
+    /// The way to the table in force.
+    pub snapshots: Snapshots,
+    /// The access log, if there is one.
+    pub log: Option<Log>,
+}
+
+impl Worker {
+    /// The cells of this worker.
+    #[must_use]
+    pub fn cells(&self) -> &WorkerCells {
+        self.metrics.worker(self.index)
+    }
+}

@@ -1,0 +1,150 @@
+//! One client connection: hyper's HTTP/1.1 over a socket, with one deadline for whatever it waits for, and a way to end it kindly.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tower::Service;
+
+use super::drain::Connections;
+use crate::clock::after;
+use crate::request::Arrived;
+use crate::request::client::Client;
+use crate::request::error::Error;
+use crate::request::worker::Worker;
+use crate::stack::stack;
+
+/// What a connection's head buffer may grow to. Larger heads are refused by hyper.
+const HEAD_BUFFER: usize = 128 * 1024;
+
+/// Serves a connection until one side closes it, a deadline passes or the worker drains.
+pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, worker: Rc<Worker>, connections: Rc<Connections>) {
+    // Without it small answers wait for the client's acknowledgement; where it can't be set they do.
+    let _slower = stream.set_nodelay(true);
+    let keepalive = after(Instant::now(), worker.server.keepalive);
+    let first = keepalive.unwrap_or_else(|| Instant::now() + IDLE_LOOK);
+    let client = Rc::new(Client::new(peer, &worker.server.trusted_proxies, first));
+    let read = Arc::new(AtomicU64::new(0));
+    let io = Watched { io: TokioIo::new(stream), read: read.clone() };
+    let stack = stack(worker.clone());
+    let service = service_fn(|request| stack.clone().call(Arrived { request, client: client.clone() }));
+    let mut protocol = http1::Builder::new();
+    protocol.half_close(false).max_buf_size(HEAD_BUFFER);
+    let mut connection = protocol.serve_connection(io, service).with_upgrades();
+    let seat = connections.seat();
+    let mut phase = Phase { begun: 0, read_before: 0, head_since: None };
+    let ended = poll_fn(|cx| {
+        if Pin::new(&mut connection).poll(cx).is_ready() {
+            return Poll::Ready(Ended::Closed);
+        }
+        if seat.told_to_close(cx) {
+            // hyper would wait for the first request of a connection that never had one. One that was accepted while draining may
+            // have sent it already.
+            if client.begun.get() == 0 && read.load(Relaxed) == 0 && !seat.is_late {
+                return Poll::Ready(Ended::Closed);
+            }
+            Pin::new(&mut connection).graceful_shutdown();
+            cx.waker().wake_by_ref();
+        }
+        phase.poll(cx, &client, read.load(Relaxed), &worker)
+    })
+    .await;
+    if let (Ended::HeadTimeout, Some(parts)) = (ended, connection.into_parts()) {
+        refuse_head(parts.io.io.inner(), &worker);
+    }
+}
+
+/// How long the timer of a connection without a keep-alive limit sleeps before it is first looked at.
+const IDLE_LOOK: std::time::Duration = std::time::Duration::from_secs(3600);
+
+enum Ended {
+    Closed,
+    HeadTimeout,
+}
+
+/// What the connection waits for while no request is in flight.
+struct Phase {
+    begun: u64,
+    read_before: u64,
+    head_since: Option<Instant>,
+}
+
+impl Phase {
+    /// Ready when the client has been idle for too long, or takes too long over a head.
+    fn poll(&mut self, cx: &mut Context<'_>, client: &Client, read: u64, worker: &Worker) -> Poll<Ended> {
+        if client.begun.get() != self.begun || client.in_flight.get() > 0 {
+            (self.begun, self.read_before, self.head_since) = (client.begun.get(), read, None);
+        }
+        if client.in_flight.get() > 0 {
+            return Poll::Pending;
+        }
+        if read == self.read_before {
+            let deadline = after(client.idle_since.get(), worker.server.keepalive);
+            return client.clock.poll(cx, deadline).map(|()| Ended::Closed);
+        }
+        let since = *self.head_since.get_or_insert_with(Instant::now);
+        client.clock.poll(cx, after(since, worker.server.head_timeout)).map(|()| Ended::HeadTimeout)
+    }
+}
+
+/// Tells a client why it is let go, as far as the socket takes it at once.
+fn refuse_head(stream: &TcpStream, worker: &Worker) {
+    let error = Error::HeadTimeout;
+    worker.cells().rejected(error.status().1);
+    let (reason, body) = (error.reason(), error.text(""));
+    let length = body.len();
+    let answer = format!(
+        "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\nx-gateway-error: {reason}\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+    // It is let go either way.
+    let _sent = stream.try_write(answer.as_bytes());
+}
+
+/// A socket that counts what it read, which tells a client that is idle from one in the middle of a head.
+struct Watched {
+    io: TokioIo<TcpStream>,
+    // Atomic only because an upgrade asks for `Send`; one thread uses it.
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Watched {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.remaining();
+        let polled = Pin::new(&mut self.io).poll_read(cx, buffer.reborrow());
+        self.read.store(self.read.load(Relaxed) + (before - buffer.remaining()) as u64, Relaxed);
+        polled
+    }
+}
+
+impl Write for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bytes)
+    }
+}

@@ -1,0 +1,218 @@
+//! The workers: threads with a runtime, connections and upstream pools of their own.
+//!
+//! The first worker owns the listener and hands each new connection to the worker that has the fewest, so that a few connections
+//! don't all land on one; with a single worker nothing is handed anywhere.
+
+mod connection;
+mod drain;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::spawn_local;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+
+use crate::metrics::Metrics;
+use crate::request::log::Writer;
+use crate::request::worker::Worker;
+use crate::table::Server;
+use crate::upstream::Snapshots;
+use connection::serve;
+use drain::Connections;
+
+/// Connections that may wait for a worker to pick them up; beyond that the accepting worker serves them itself.
+const HANDED_OVER: usize = 1024;
+
+/// How often idle upstream connections are looked at.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// How long accepting pauses when the system has no socket left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+enum Command {
+    Serve(TcpStream, SocketAddr),
+    Drain(Instant),
+}
+
+/// What every worker starts with.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) server: Server,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) tables: Arc<arc_swap::ArcSwap<crate::table::Table>>,
+    pub(crate) log: Writer,
+}
+
+/// All workers, from outside.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    commands: Vec<Sender<Command>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    /// Starts the threads; the listener is served from now on.
+    pub(crate) fn start(setup: &Setup, listener: TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let (commands, inboxes): (Vec<_>, Vec<_>) = (0..setup.server.workers).map(|_| channel(HANDED_OVER)).unzip();
+        let mut listener = Some(listener);
+        let mut threads = Vec::new();
+        for (index, inbox) in inboxes.into_iter().enumerate() {
+            let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(4).build_local(LocalOptions::default());
+            // A local runtime can't leave the thread that made it: this one only showed that the system has what it takes.
+            drop(runtime?);
+            let (setup, peers, listener) = (setup.clone(), commands.clone(), listener.take());
+            let body = move || run(index, setup, listener, peers, inbox);
+            threads.push(std::thread::Builder::new().name(format!("worker-{index}")).spawn(body)?);
+        }
+        Ok(Self { commands, threads })
+    }
+
+    /// Stops accepting, lets requests in flight finish until `deadline`, cuts what is left, and waits for the threads.
+    pub(crate) fn drain(self, deadline: Instant) {
+        for command in &self.commands {
+            // A worker that is gone has nothing to drain.
+            let _gone = command.blocking_send(Command::Drain(deadline));
+        }
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a worker ended in a panic");
+            }
+        }
+    }
+}
+
+fn run(index: usize, setup: Setup, listener: Option<TcpListener>, peers: Vec<Sender<Command>>, inbox: Receiver<Command>) {
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(4).build_local(LocalOptions::default());
+    let serving = runtime.and_then(|runtime| {
+        let Setup { server, metrics, tables, log } = setup;
+        let snapshots = Snapshots::new(tables, index);
+        let worker = Rc::new(Worker { index, metrics, server, snapshots, log: log.for_worker() });
+        drop(log);
+        runtime.block_on(async { Seats { worker, connections: Rc::default(), peers }.work(listener, inbox).await })
+    });
+    if let Err(error) = serving {
+        tracing::error!(worker = index, %error, "a worker could not start");
+    }
+}
+
+/// A worker's own view of its connections and its peers.
+struct Seats {
+    worker: Rc<Worker>,
+    connections: Rc<Connections>,
+    peers: Vec<Sender<Command>>,
+}
+
+impl Seats {
+    async fn work(self, listener: Option<TcpListener>, mut inbox: Receiver<Command>) -> io::Result<()> {
+        let mut listener = listener.map(tokio::net::TcpListener::from_std).transpose()?;
+        let mut sweep = interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                accepted = accept(listener.as_ref()) => self.place(accepted).await,
+                _ = sweep.tick() => self.worker.snapshots.sweep(),
+                command = inbox.recv() => match command {
+                    Some(Command::Serve(stream, peer)) => self.adopt(stream, peer),
+                    Some(Command::Drain(deadline)) => {
+                        if let Some(listener) = listener.take() {
+                            self.take_backlog(&listener).await;
+                        }
+                        self.drain(&mut inbox, deadline).await;
+                        return Ok(());
+                    }
+                    None => return Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Gives a new connection to the worker that has the fewest.
+    async fn place(&self, accepted: io::Result<(tokio::net::TcpStream, SocketAddr)>) {
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            // The client was gone before we came to it.
+            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => return,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections");
+                return sleep(ACCEPT_PAUSE).await;
+            }
+        };
+        let metrics = &self.worker.metrics;
+        let chosen = (0..self.peers.len()).min_by_key(|index| metrics.worker(*index).load()).unwrap_or(self.worker.index);
+        metrics.worker(chosen).connected();
+        if chosen == self.worker.index {
+            return self.serve(stream, peer);
+        }
+        // A socket that can't change hands is lost to its client only.
+        let Ok(stream) = stream.into_std() else { return metrics.worker(chosen).closed() };
+        if let Err(unsent) = self.peers[chosen].try_send(Command::Serve(stream, peer)) {
+            metrics.worker(chosen).closed();
+            if let Command::Serve(stream, peer) = unsent.into_inner() {
+                self.worker.cells().connected();
+                self.adopt(stream, peer);
+            }
+        }
+    }
+
+    fn adopt(&self, stream: TcpStream, peer: SocketAddr) {
+        match tokio::net::TcpStream::from_std(stream) {
+            Ok(stream) => self.serve(stream, peer),
+            Err(error) => {
+                self.worker.cells().closed();
+                tracing::warn!(%error, "a connection could not change hands");
+            }
+        }
+    }
+
+    fn serve(&self, stream: tokio::net::TcpStream, peer: SocketAddr) {
+        let open = Open(self.worker.clone());
+        let connections = self.connections.clone();
+        spawn_local(async move {
+            serve(stream, peer, open.0.clone(), connections).await;
+            drop(open);
+        });
+    }
+
+    /// Clients that connected before the listener closes are served.
+    async fn take_backlog(&self, listener: &tokio::net::TcpListener) {
+        while let Ok(accepted) = timeout_at(Instant::now(), listener.accept()).await {
+            self.place(accepted).await;
+        }
+    }
+
+    /// Closes what is idle, waits for what is busy, until the deadline.
+    async fn drain(&self, inbox: &mut Receiver<Command>, deadline: Instant) {
+        self.connections.drain();
+        let mut look = interval(Duration::from_millis(10));
+        while !self.worker.cells().is_idle() && Instant::now() < deadline {
+            tokio::select! {
+                _ = look.tick() => {}
+                Some(Command::Serve(stream, peer)) = inbox.recv() => self.adopt(stream, peer),
+            }
+        }
+    }
+}
+
+/// Accepts where there is a listener.
+async fn accept(listener: Option<&tokio::net::TcpListener>) -> io::Result<(tokio::net::TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Counts a client connection down when it ends, however.
+struct Open(Rc<Worker>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.cells().closed();
+    }
+}

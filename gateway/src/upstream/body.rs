@@ -1,0 +1,169 @@
+//! The two bodies that pass through: what goes up to the upstream and what comes down from it. Frames are handed on as they come.
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use thiserror::Error;
+use tokio::time::Instant;
+
+use super::pool::Lease;
+use crate::clock::{Clock, after, earlier};
+
+/// How far an upload has come: read by the waiting request, to know whose turn it is.
+#[derive(Debug)]
+pub struct Transfer {
+    /// Bytes that the client has sent.
+    pub bytes: Cell<u64>,
+    /// When the last piece came, and, if the body has ended, when that was.
+    pub last: Cell<Instant>,
+    /// Whether the body has ended.
+    pub ended: Cell<bool>,
+    /// Whether the next piece is asked for and has not come: it is the client that keeps everyone waiting.
+    pub starved: Cell<bool>,
+}
+
+/// A request's body on its way up.
+#[derive(Debug)]
+pub enum Upload {
+    /// The request has none.
+    Empty,
+    /// Streams the client's.
+    Client(Incoming, Rc<Transfer>),
+}
+
+impl Upload {
+    /// Wraps a client's body; a request without one needs no bookkeeping.
+    #[must_use]
+    pub fn new(body: Incoming) -> (Self, Option<Rc<Transfer>>) {
+        if body.is_end_stream() {
+            return (Self::Empty, None);
+        }
+        let last = Cell::new(Instant::now());
+        let transfer = Transfer { bytes: Cell::new(0), last, ended: Cell::new(false), starved: Cell::new(false) };
+        let transfer = Rc::new(transfer);
+        (Self::Client(body, transfer.clone()), Some(transfer))
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Self::Client(body, transfer) = &mut *self else { return Poll::Ready(None) };
+        let polled = Pin::new(&mut *body).poll_frame(cx);
+        transfer.starved.set(polled.is_pending());
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
+                transfer.bytes.set(transfer.bytes.get() + bytes);
+                transfer.last.set(Instant::now());
+                transfer.ended.set(body.is_end_stream());
+            }
+            Poll::Ready(None) => transfer.ended.set(true),
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Client(body, _) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Client(body, _) => body.size_hint(),
+        }
+    }
+}
+
+/// Why an answer's body broke off. The client sees a broken body, not a short one that looks whole.
+#[derive(Debug, Error)]
+pub enum DownloadError {
+    /// The upstream closed or reset the connection, or framed the body wrongly.
+    #[error("the upstream broke off its answer: {0}")]
+    Broken(#[from] hyper::Error),
+    /// Nothing came for as long as `timeout.idle`, or the whole took longer than `timeout.total`.
+    #[error("the upstream's answer did not go on in time")]
+    Stalled,
+}
+
+/// An answer's body on its way down. It drives its connection, and gives it back at the end.
+#[derive(Debug)]
+pub struct Download {
+    body: Incoming,
+    lease: Lease,
+    clock: Rc<Clock>,
+    idle: Option<Duration>,
+    total: Option<Instant>,
+    /// Since when the client has been waiting for the upstream; a client that does not read waits for nobody.
+    waiting: Option<Instant>,
+}
+
+impl Download {
+    /// Takes over a lease at the head of an answer. The body may pause for `idle` and has to end by `total`.
+    #[must_use]
+    pub fn new(body: Incoming, lease: Lease, clock: Rc<Clock>, idle: Option<Duration>, total: Option<Instant>) -> Self {
+        let mut download = Self { body, lease, clock, idle, total, waiting: None };
+        download.give_back_at_end();
+        download
+    }
+
+    fn give_back_at_end(&mut self) {
+        if self.body.is_end_stream() {
+            self.lease.give_back();
+        }
+    }
+}
+
+impl Body for Download {
+    type Data = Bytes;
+    type Error = DownloadError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
+        let this = &mut *self;
+        let mut polled = Pin::new(&mut this.body).poll_frame(cx);
+        if polled.is_pending() {
+            if let Some(connection) = this.lease.connection() {
+                // Whether it is over shows in the body.
+                let _over = connection.drive(cx);
+                polled = Pin::new(&mut this.body).poll_frame(cx);
+            }
+        }
+        match polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.waiting = None;
+                this.give_back_at_end();
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+            Poll::Ready(None) => {
+                this.lease.give_back();
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                let waiting = *this.waiting.get_or_insert_with(Instant::now);
+                let deadline = earlier(after(waiting, this.idle), this.total);
+                this.clock.poll(cx, deadline).map(|()| Some(Err(DownloadError::Stalled)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,172 @@
+//! One connection to an upstream: a hyper client connection that is driven by whoever uses it.
+//!
+//! Usually a client connection runs as a task of its own, and each request crosses to it and back. Here the request's own
+//! future drives it, which saves both hand-overs; a client that leaves drops the request's future and with it the
+//! connection, so that the upstream knows at once. Nobody drives an idle connection: it is looked at when it is taken
+//! from the pool, and swept once a second.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use super::body::Upload;
+use crate::table::{Endpoint, Upstream};
+
+/// Why there is no connection.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// Not within `timeout.connect`.
+    #[error("no connection to {0} in time")]
+    Timeout(String),
+    /// Refused, unreachable, or the name is unknown.
+    #[error("cannot connect to {0}: {1}")]
+    Failed(String, io::Error),
+}
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub enum ExchangeError {
+    /// The connection ended before a whole head came.
+    #[error("the upstream closed the connection before it answered")]
+    Closed,
+    /// The client's body broke off on the way up.
+    #[error("the request's body broke off: {0}")]
+    Upload(hyper::Error),
+    /// What came is no HTTP.
+    #[error("the upstream's answer is not valid HTTP: {0}")]
+    Invalid(hyper::Error),
+}
+
+/// An exchange that brought no answer.
+#[derive(Debug)]
+pub struct Failed {
+    /// Why.
+    pub error: ExchangeError,
+    /// The request, where not a byte of it was written.
+    pub unsent: Option<Box<Request<Upload>>>,
+}
+
+type Driver = http1::Connection<TokioIo<TcpStream>, Upload>;
+
+/// An open connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    // Boxed, because connections move between pool, lease and download, and hyper's state is large.
+    driver: Box<Driver>,
+    sender: SendRequest<Upload>,
+    over: bool,
+    open: Open,
+    pub(super) idle_since: Instant,
+    pub(super) reused: bool,
+}
+
+/// Counts the connection for as long as it lives.
+#[derive(Debug)]
+pub struct Open(Arc<Upstream>, usize);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.series.closed(self.1);
+    }
+}
+
+impl Connection {
+    /// Connects to an endpoint, trying each of its addresses within `timeout.connect`.
+    ///
+    /// # Errors
+    /// [`ConnectError`], counted.
+    pub(super) async fn open(upstream: &Arc<Upstream>, endpoint: &Endpoint, worker: usize) -> Result<Self, ConnectError> {
+        let dial = async {
+            let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
+            stream.set_nodelay(true)?;
+            http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)
+        };
+        let name = || format!("{}:{}", endpoint.host, endpoint.port);
+        let dialled = match upstream.timeouts.connect {
+            Some(limit) => timeout(limit, dial).await.map_err(|_| ConnectError::Timeout(name())),
+            None => Ok(dial.await),
+        };
+        let opened = dialled.and_then(|done| done.map_err(|error| ConnectError::Failed(name(), error)));
+        match opened {
+            Ok((sender, driver)) => {
+                upstream.series.opened(worker);
+                let open = Open(upstream.clone(), worker);
+                Ok(Self { driver: Box::new(driver), sender, over: false, open, idle_since: Instant::now(), reused: false })
+            }
+            Err(error) => {
+                upstream.series.failed(worker, matches!(error, ConnectError::Timeout(_)));
+                Err(error)
+            }
+        }
+    }
+
+    /// Moves bytes both ways; ready when the connection is over.
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.over && Pin::new(&mut *self.driver).poll(cx).is_ready() {
+            self.over = true;
+        }
+        if self.over { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Whether a request can be sent: neither has the upstream closed the idle connection nor said something unasked.
+    pub(super) fn is_usable(&mut self, cx: &mut Context<'_>) -> bool {
+        self.drive(cx).is_pending() && self.sender.is_ready()
+    }
+
+    /// Sends a request and waits for the head of the answer, polling `limit` beside it.
+    ///
+    /// # Errors
+    /// [`Failed`], or what `limit` returns when it is ready first.
+    pub(super) async fn exchange<E: From<Failed>>(
+        &mut self,
+        request: Request<Upload>,
+        mut limit: impl FnMut(&mut Context<'_>) -> Poll<E>,
+    ) -> Result<Response<Incoming>, E> {
+        let mut answer = std::pin::pin!(self.sender.try_send_request(request));
+        std::future::poll_fn(|cx| {
+            if !self.over && Pin::new(&mut *self.driver).poll(cx).is_ready() {
+                self.over = true;
+            }
+            if let Poll::Ready(answered) = answer.as_mut().poll(cx) {
+                return Poll::Ready(answered.map_err(|mut failed| {
+                    let unsent = failed.take_message().map(Box::new);
+                    let error = failed.into_error();
+                    let error = match error {
+                        error if error.is_parse() => ExchangeError::Invalid(error),
+                        error if error.is_user() => ExchangeError::Upload(error),
+                        _ => ExchangeError::Closed,
+                    };
+                    E::from(Failed { error, unsent })
+                }));
+            }
+            limit(cx).map(Err)
+        })
+        .await
+    }
+
+    /// The socket of an upgraded connection, and what of the new protocol has been read already.
+    pub(super) fn into_socket(self) -> (TcpStream, Bytes, Open) {
+        let parts = self.driver.into_parts();
+        (parts.io.into_inner(), parts.read_buf, self.open)
+    }
+
+    /// Lets the connection run as a task of its own until it ends: for an upload that outlives its answer's head.
+    pub(super) fn detach(self) {
+        let Self { driver, open, sender, .. } = self;
+        tokio::task::spawn_local(async move {
+            // How such a connection ends is told by its bodies; there is nobody else to tell.
+            let _ended = driver.await;
+            drop((open, sender));
+        });
+    }
+}

@@ -1,0 +1,84 @@
+//! The near side of the upstreams: each worker's own pools and the connections in them.
+//!
+//! `request/forward` takes a [`Lease`] from a [`Pool`], sends one request on it and reads the answer through a [`Download`],
+//! which gives the connection back when the answer is complete. Nothing here knows routes or splits.
+
+mod body;
+mod connection;
+mod pool;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::HeaderValue;
+
+pub use body::{Download, Transfer, Upload};
+pub use connection::{ConnectError, ExchangeError, Failed, Open};
+pub use pool::{Lease, Pool};
+
+use crate::table::{Table, UpstreamId};
+
+/// What a request sees of the configuration, from its first moment to its last: one table, and this worker's pools for it.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The table.
+    pub table: Arc<Table>,
+    /// Its generation as a header value, made once for all requests.
+    pub generation: HeaderValue,
+    pools: Vec<Rc<Pool>>,
+}
+
+impl Snapshot {
+    /// This worker's connections to an upstream of the table.
+    #[must_use]
+    pub fn pool(&self, upstream: UpstreamId) -> &Rc<Pool> {
+        &self.pools[upstream.0]
+    }
+}
+
+/// A worker's way to the table in force.
+#[derive(Debug)]
+pub struct Snapshots {
+    // Swapped by a reload and loaded by every worker: readers never wait.
+    tables: Arc<ArcSwap<Table>>,
+    worker: usize,
+    current: RefCell<Rc<Snapshot>>,
+}
+
+impl Snapshots {
+    /// Starts with the table in force and empty pools.
+    #[must_use]
+    pub fn new(tables: Arc<ArcSwap<Table>>, worker: usize) -> Self {
+        let table = tables.load_full();
+        let pools = table.upstreams.iter().map(|upstream| Pool::new(upstream.clone(), worker)).collect();
+        let current = RefCell::new(Rc::new(Snapshot { generation: table.generation.into(), table, pools }));
+        Self { tables, worker, current }
+    }
+
+    /// The snapshot of this moment. After a swap the pools of upstreams that the edit left alone are carried over.
+    #[must_use]
+    pub fn load(&self) -> Rc<Snapshot> {
+        let table = self.tables.load();
+        if !Arc::ptr_eq(&table, &self.current.borrow().table) {
+            let renewed = self.renew(Arc::clone(&table));
+            *self.current.borrow_mut() = Rc::new(renewed);
+        }
+        self.current.borrow().clone()
+    }
+
+    fn renew(&self, table: Arc<Table>) -> Snapshot {
+        let last = self.current.borrow();
+        let kept = |upstream| last.pools.iter().find(|pool| Arc::ptr_eq(pool.upstream(), upstream)).cloned();
+        let pools = table.upstreams.iter().map(|upstream| kept(upstream).unwrap_or_else(|| Pool::new(upstream.clone(), self.worker)));
+        Snapshot { pools: pools.collect(), generation: table.generation.into(), table }
+    }
+
+    /// Closes pooled connections that have been idle for too long, or that their upstream has closed.
+    pub fn sweep(&self) {
+        for pool in &self.load().pools {
+            pool.sweep();
+        }
+    }
+}

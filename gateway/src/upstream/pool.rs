@@ -1,0 +1,190 @@
+//! A worker's pool of connections to one upstream: last in, first out, so that few connections are busy and the rest age out.
+//!
+//! No other worker sees it, so it needs no lock. Several endpoints are balanced by the power of two choices: of two picked at
+//! random the one with fewer requests in flight.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::body::Upload;
+use super::connection::{ConnectError, Connection, ExchangeError, Failed, Open};
+use crate::table::{Endpoint, Upstream};
+
+/// Idle connections kept for an endpoint by a worker; more than that many at once are closed after use.
+const MAX_IDLE: usize = 512;
+
+/// Connections to one upstream.
+#[derive(Debug)]
+pub struct Pool {
+    upstream: Arc<Upstream>,
+    worker: usize,
+    slots: Box<[Slot]>,
+}
+
+/// What belongs to one endpoint.
+#[derive(Debug, Default)]
+struct Slot {
+    idle: RefCell<Vec<Connection>>,
+    active: Cell<usize>,
+}
+
+impl Pool {
+    pub(super) fn new(upstream: Arc<Upstream>, worker: usize) -> Rc<Self> {
+        let slots = upstream.endpoints.iter().map(|_| Slot::default()).collect();
+        Rc::new(Self { upstream, worker, slots })
+    }
+
+    /// Whose connections these are.
+    #[must_use]
+    pub fn upstream(&self) -> &Arc<Upstream> {
+        &self.upstream
+    }
+
+    /// Takes an idle connection, or opens one; `fresh` never takes an idle one.
+    ///
+    /// # Errors
+    /// [`ConnectError`] from the endpoint that was chosen.
+    pub async fn lease(self: &Rc<Self>, fresh: bool) -> Result<Lease, ConnectError> {
+        let endpoint = self.choose();
+        let slot = &self.slots[endpoint];
+        slot.active.set(slot.active.get() + 1);
+        let mut lease = Lease { pool: self.clone(), endpoint, connection: None };
+        if !fresh {
+            lease.connection = std::future::poll_fn(|cx| self.take_idle(endpoint, cx)).await;
+        }
+        if lease.connection.is_none() {
+            let opened = Connection::open(&self.upstream, &self.upstream.endpoints[endpoint], self.worker).await?;
+            lease.connection = Some(opened);
+        }
+        Ok(lease)
+    }
+
+    fn choose(&self) -> usize {
+        if self.slots.len() == 1 {
+            return 0;
+        }
+        let (one, other) = (fastrand::usize(..self.slots.len()), fastrand::usize(..self.slots.len()));
+        if self.slots[other].active.get() < self.slots[one].active.get() { other } else { one }
+    }
+
+    fn take_idle(&self, endpoint: usize, cx: &mut Context<'_>) -> Poll<Option<Connection>> {
+        let mut idle = self.slots[endpoint].idle.borrow_mut();
+        let taken = std::iter::from_fn(|| idle.pop()).find_map(|mut connection| connection.is_usable(cx).then_some(connection));
+        self.upstream.series.idle(self.worker, self.idle_connections(endpoint, idle.len()));
+        Poll::Ready(taken)
+    }
+
+    /// Idle connections of all endpoints, where the one at `endpoint`, which may be borrowed, holds `here`.
+    fn idle_connections(&self, endpoint: usize, here: usize) -> usize {
+        let others = self.slots.iter().enumerate().filter(|(at, _)| *at != endpoint).map(|(_, slot)| slot.idle.borrow().len());
+        here + others.sum::<usize>()
+    }
+
+    fn give_back(&self, endpoint: usize, mut connection: Connection) {
+        let mut idle = self.slots[endpoint].idle.borrow_mut();
+        if idle.len() < MAX_IDLE {
+            connection.idle_since = Instant::now();
+            connection.reused = true;
+            idle.push(connection);
+            self.upstream.series.idle(self.worker, self.idle_connections(endpoint, idle.len()));
+        }
+    }
+
+    /// Closes what has been idle for longer than `keepalive`, and what the upstream has closed.
+    pub(super) fn sweep(&self) {
+        let now = Instant::now();
+        for (endpoint, slot) in self.slots.iter().enumerate() {
+            let mut idle = slot.idle.borrow_mut();
+            let mut cx = Context::from_waker(Waker::noop());
+            idle.retain_mut(|connection| {
+                let young = self.upstream.keepalive.is_none_or(|limit| now.duration_since(connection.idle_since) < limit);
+                young && connection.is_usable(&mut cx)
+            });
+            self.upstream.series.idle(self.worker, self.idle_connections(endpoint, idle.len()));
+        }
+    }
+}
+
+/// The right to use a connection; it counts as in flight on its endpoint until it is dropped.
+#[derive(Debug)]
+pub struct Lease {
+    pool: Rc<Pool>,
+    endpoint: usize,
+    connection: Option<Connection>,
+}
+
+impl Lease {
+    /// The leased connection. `None` once it was given back or detached.
+    pub(super) fn connection(&mut self) -> Option<&mut Connection> {
+        self.connection.as_mut()
+    }
+
+    /// Whether the connection came out of the pool, so that the upstream may have closed it just now.
+    #[must_use]
+    pub fn is_reused(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connection| connection.reused)
+    }
+
+    /// Sends a request and waits for the head of the answer, polling `limit` beside it.
+    ///
+    /// # Errors
+    /// [`Failed`], or what `limit` returns when it is ready first.
+    pub async fn exchange<E: From<Failed>>(
+        &mut self,
+        request: Request<Upload>,
+        limit: impl FnMut(&mut Context<'_>) -> Poll<E>,
+    ) -> Result<Response<Incoming>, E> {
+        match &mut self.connection {
+            Some(connection) => connection.exchange(request, limit).await,
+            None => Err(Failed { error: ExchangeError::Closed, unsent: Some(Box::new(request)) }.into()),
+        }
+    }
+
+    /// Waits for the end of HTTP on this connection, after an upgrade, and takes its socket with what came early.
+    pub async fn upgraded(&mut self) -> Option<(TcpStream, Bytes, Open)> {
+        let mut connection = self.connection.take()?;
+        std::future::poll_fn(|cx| connection.drive(cx)).await;
+        Some(connection.into_socket())
+    }
+
+    /// Whose connection it is.
+    #[must_use]
+    pub fn upstream(&self) -> &Arc<Upstream> {
+        &self.pool.upstream
+    }
+
+    /// Where the connection leads.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.pool.upstream.endpoints[self.endpoint]
+    }
+
+    /// Puts the connection back into the pool: the answer has been read to its end and the request was sent whole.
+    pub fn give_back(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.pool.give_back(self.endpoint, connection);
+        }
+    }
+
+    /// Lets the connection live on as a task of its own.
+    pub fn detach(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.detach();
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let active = &self.pool.slots[self.endpoint].active;
+        active.set(active.get() - 1);
+    }
+}
