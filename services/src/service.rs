@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::db::Db;
+use crate::events::{Events, Producer, TOPICS};
 use crate::http::{Api, health, serve};
 use crate::metrics::Metrics;
 use crate::settings::{Settings, SettingsError};
@@ -27,6 +28,8 @@ pub enum Domain {
     Plain(fn() -> Api),
     /// The database.
     Stored(fn(Db) -> Api),
+    /// Kafka.
+    Streamed(fn(&Arc<Producer>) -> Api),
 }
 
 /// What a process, or a part of one, serves.
@@ -60,6 +63,9 @@ pub enum StartError {
     /// The metrics, which is a fault of ours.
     #[error("the metrics can't be made: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// Kafka's client, which is a fault of ours too.
+    #[error("no client for Kafka: {0}")]
+    Kafka(#[from] rdkafka::error::KafkaError),
     /// The threads.
     #[error("no runtime: {0}")]
     Runtime(std::io::Error),
@@ -72,7 +78,14 @@ pub struct Running {
     name: &'static str,
     stop: watch::Sender<bool>,
     served: JoinHandle<std::io::Result<()>>,
+    held: Held,
+}
+
+/// What the domains of one service share, opened for the first that needs it.
+#[derive(Default)]
+struct Held {
     db: Option<Db>,
+    events: Option<Events>,
 }
 
 impl Service {
@@ -87,38 +100,47 @@ impl Service {
         let address = listener.local_addr().map_err(refused)?;
 
         let metrics = Metrics::new(self.name)?;
-        let mut db = None;
+        let mut held = Held::default();
         let mut api = Api::default().route("/health", get(health));
         for domain in self.domains {
             api = api.merge(match domain {
                 Domain::Plain(routes) => routes(),
-                Domain::Stored(routes) => routes(opened(&mut db, settings, &metrics)?),
+                Domain::Stored(routes) => routes(held.db(settings, &metrics)?),
+                Domain::Streamed(routes) => routes(&held.producer(settings, &metrics)?),
             });
         }
         metrics.with_routes(api.paths());
-        if let Some(db) = &db {
+        if let Some(db) = &held.db {
             db.ready_within(TABLES).await;
         }
 
         let (stop, stopped) = watch::channel(false);
         let app = api.into_app(self.name, Arc::new(metrics));
         let served = tokio::spawn(serve(listener, app, stopped));
-        let database = db.as_ref().map(Db::shown);
-        tracing::info!(service = self.name, %address, database, "listening");
-        Ok(Running { address, name: self.name, stop, served, db })
+        let (database, brokers) = (held.db.as_ref().map(Db::shown), held.events.as_ref().map(Events::shown));
+        tracing::info!(service = self.name, %address, database, brokers, "listening");
+        Ok(Running { address, name: self.name, stop, served, held })
     }
 }
 
-/// The one database of a service, opened for the first domain that needs it.
-fn opened(db: &mut Option<Db>, settings: &Settings, metrics: &Metrics) -> Result<Db, StartError> {
-    if let Some(db) = db {
-        return Ok(db.clone());
+impl Held {
+    fn db(&mut self, settings: &Settings, metrics: &Metrics) -> Result<Db, StartError> {
+        if let Some(db) = &self.db {
+            return Ok(db.clone());
+        }
+        let db = Db::open(&settings.database)?;
+        let observed = db.clone();
+        metrics.with_db(move || observed.state())?;
+        Ok(self.db.insert(db).clone())
     }
-    let opened = Db::open(&settings.database)?;
-    let observed = opened.clone();
-    metrics.with_db(move || observed.state())?;
-    *db = Some(opened.clone());
-    Ok(opened)
+
+    fn producer(&mut self, settings: &Settings, metrics: &Metrics) -> Result<Arc<Producer>, StartError> {
+        if let Some(events) = &self.events {
+            return Ok(events.producer());
+        }
+        let events = Events::start(settings.brokers.as_deref(), metrics.with_events(&TOPICS)?)?;
+        Ok(self.events.insert(events).producer())
+    }
 }
 
 impl Running {
@@ -130,7 +152,10 @@ impl Running {
             Ok(Err(problem)) => tracing::error!(service = self.name, %problem, "the listener failed"),
             Err(problem) => tracing::error!(service = self.name, %problem, "the server failed"),
         }
-        if let Some(db) = &self.db {
+        if let Some(events) = self.held.events {
+            events.close().await;
+        }
+        if let Some(db) = self.held.db {
             db.close().await;
         }
         tracing::info!(service = self.name, "stopped");

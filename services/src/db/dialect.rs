@@ -144,7 +144,7 @@ impl Dialect {
 
     /// Whether we are not allowed to make tables, which is no harm where they are there.
     pub(super) fn forbidden(self, problem: &sqlx::Error) -> bool {
-        let code = problem.as_database_error().and_then(|refusal| refusal.code()).unwrap_or_default();
-        self == Self::Postgres && code == "42501"
+        let refusal = problem.as_database_error();
+        self == Self::Postgres && refusal.is_some_and(|refusal| refusal.code().as_deref() == Some("42501"))
     }
 }
