@@ -49,7 +49,7 @@ pub enum StartError {
     #[error("{0}")]
     Settings(#[from] SettingsError),
     /// The port.
-    #[error("{service} can't listen on {address}: {problem}\n  stop what listens there, or set {variable}")]
+    #[error("can't listen on {address}: {problem}\n  stop what listens there, or set {variable}")]
     Listen {
         /// Who.
         service: &'static str,
