@@ -39,7 +39,9 @@ pub enum StartError {
     #[error("{0}")]
     Routes(String),
     /// Somebody has the address, or it is not ours.
-    #[error("cannot listen on {0} ({1}): {2}. Another process may have it: change `server.{1}` in the file, or the variable in it")]
+    #[error(
+        "cannot listen on {0} ({1}): {2}. Another process may have it: change `server.{1}` in the file, or the variable in it"
+    )]
     Listen(SocketAddr, &'static str, io::Error),
     /// The system has no thread or no descriptor left.
     #[error("cannot start: {0}")]
@@ -79,7 +81,8 @@ impl Gateway {
             tracing::warn!("{note}");
         }
         let log = Writer::start(server.access_log)?;
-        let setup = Setup { server: server.clone(), metrics: in_force.metrics.clone(), tables: in_force.tables.clone(), log };
+        let setup =
+            Setup { server: server.clone(), metrics: in_force.metrics.clone(), tables: in_force.tables.clone(), log };
         let workers = Workers::start(&setup, listener)?;
         let ready = Arc::new(AtomicBool::new(true));
         let (looks, asked) = mpsc::channel::<Look>(8);
@@ -162,6 +165,7 @@ async fn look_at_hangup(looks: mpsc::Sender<Look>) {
         if looks.send(look).await.is_err() {
             return;
         }
-        tracing::info!(result = ?looked.await, "looked at the file on SIGHUP");
+        let result = looked.await;
+        tracing::info!(?result, "looked at the file on SIGHUP");
     }
 }

@@ -10,7 +10,9 @@ use tracing_subscriber::EnvFilter;
 /// Where `LOG_FORMAT` or `RUST_LOG` can't be read, a sentence that says what to write.
 pub fn init() -> Result<(), String> {
     let filter = match std::env::var("RUST_LOG") {
-        Ok(text) => EnvFilter::try_new(&text).map_err(|error| format!("RUST_LOG={text}: {error}; write a level, as info"))?,
+        Ok(text) => {
+            EnvFilter::try_new(&text).map_err(|error| format!("RUST_LOG={text}: {error}; write a level, as info"))?
+        }
         Err(_) => EnvFilter::new("info"),
     };
     let text = match std::env::var("LOG_FORMAT").as_deref() {
@@ -20,6 +22,10 @@ pub fn init() -> Result<(), String> {
         Err(_) => std::io::stderr().is_terminal(),
     };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let set = if text { log.with_target(false).try_init() } else { log.json().flatten_event(true).with_target(false).try_init() };
+    let set = if text {
+        log.with_target(false).try_init()
+    } else {
+        log.json().flatten_event(true).with_target(false).try_init()
+    };
     set.map_err(|error| error.to_string())
 }

@@ -48,7 +48,11 @@ async fn metrics(State(admin): State<Admin>) -> Response {
 }
 
 async fn readyz(State(admin): State<Admin>) -> (StatusCode, &'static str) {
-    if admin.ready.load(Relaxed) { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "draining\n") }
+    if admin.ready.load(Relaxed) {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
+    }
 }
 
 async fn table(State(admin): State<Admin>) -> Json<serde_json::Value> {
@@ -60,12 +64,20 @@ async fn reload(State(admin): State<Admin>) -> Response {
     let asked = admin.looks.send(look).await.is_ok();
     let generation = || admin.in_force.tables.load().generation;
     match looked.await {
-        Ok(Looked::Applied) => Json(serde_json::json!({ "result": "applied", "generation": generation() })).into_response(),
-        Ok(Looked::Unchanged) => Json(serde_json::json!({ "result": "unchanged", "generation": generation() })).into_response(),
+        Ok(Looked::Applied) => {
+            Json(serde_json::json!({ "result": "applied", "generation": generation() })).into_response()
+        }
+        Ok(Looked::Unchanged) => {
+            Json(serde_json::json!({ "result": "unchanged", "generation": generation() })).into_response()
+        }
         Ok(Looked::Refused(report)) => {
             let body = serde_json::json!({ "result": "rejected", "generation": generation(), "problems": report });
             (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
         }
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, if asked { "the gateway is stopping\n" } else { "nobody follows the file\n" }).into_response(),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            if asked { "the gateway is stopping\n" } else { "nobody follows the file\n" },
+        )
+            .into_response(),
     }
 }

@@ -29,7 +29,8 @@ fn time(at: SystemTime) -> String {
 }
 
 fn describe_upstream(upstream: &Upstream) -> Value {
-    let endpoints: Vec<_> = upstream.endpoints.iter().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port)).collect();
+    let endpoints: Vec<_> =
+        upstream.endpoints.iter().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port)).collect();
     json!({ "name": upstream.name, "endpoints": endpoints })
 }
 

@@ -72,7 +72,8 @@ impl Client {
 
 /// An address as proxies write it: bare, or with a port.
 fn parse_hop(hop: &str) -> Option<IpAddr> {
-    let address = hop.parse::<IpAddr>().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|with_port| with_port.ip()))?;
+    let address =
+        hop.parse::<IpAddr>().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|with_port| with_port.ip()))?;
     Some(address.to_canonical())
 }
 

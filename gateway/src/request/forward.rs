@@ -45,7 +45,10 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     let first = lease.exchange(request, limit).await;
     let response = match first {
         Err(Stopped::Failed(failed)) if lease.is_reused() => {
-            let again = failed.unsent.map(|request| *request).or(replay.filter(|_| matches!(failed.error, ExchangeError::Closed)));
+            let again = failed
+                .unsent
+                .map(|request| *request)
+                .or(replay.filter(|_| matches!(failed.error, ExchangeError::Closed)));
             let Some(again) = again else { return Err(Error::Exchange(failed.error)) };
             pool.upstream().series.retried(record.worker.index);
             lease = pool.lease(true).await?;

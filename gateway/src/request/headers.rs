@@ -4,8 +4,8 @@
 //! and the services rely on.
 
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, FORWARDED, HOST, HeaderName, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Uri, Version};
@@ -38,7 +38,8 @@ static PROTECTED: [&HeaderName; 11] = [
 /// Removes the headers of one hop. Framing (`Transfer-Encoding`) is left to the side that writes the head, as is `Trailer`.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
-        let listed: Vec<HeaderName> = headers.get_all(CONNECTION).iter().flat_map(tokens).filter_map(|token| token.parse().ok()).collect();
+        let listed: Vec<HeaderName> =
+            headers.get_all(CONNECTION).iter().flat_map(tokens).filter_map(|token| token.parse().ok()).collect();
         for name in listed.iter().filter(|name| !PROTECTED.contains(name)) {
             headers.remove(name);
         }
@@ -56,7 +57,8 @@ pub fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
 
 /// Makes the head that goes up from the one that came: nothing of the client's hop, and what the upstream should know of the client.
 pub fn to_upstream(head: &mut Parts, record: &Record, upstream: &Upstream) {
-    let wants_trailers = head.headers.get_all(TE).iter().flat_map(tokens).any(|token| token.eq_ignore_ascii_case("trailers"));
+    let wants_trailers =
+        head.headers.get_all(TE).iter().flat_map(tokens).any(|token| token.eq_ignore_ascii_case("trailers"));
     strip_hop_by_hop(&mut head.headers);
     if wants_trailers {
         head.headers.insert(TE, HeaderValue::from_static("trailers"));

@@ -19,7 +19,9 @@ const MAX_ID: usize = 128;
 #[must_use]
 pub fn request_id(headers: &HeaderMap) -> HeaderValue {
     match headers.get(&X_REQUEST_ID) {
-        Some(id) if !id.is_empty() && id.len() <= MAX_ID && id.as_bytes().iter().all(u8::is_ascii_graphic) => id.clone(),
+        Some(id) if !id.is_empty() && id.len() <= MAX_ID && id.as_bytes().iter().all(u8::is_ascii_graphic) => {
+            id.clone()
+        }
         _ => {
             let mut digits = [0; 32];
             hex(fastrand::u128(1..), &mut digits);

@@ -108,7 +108,14 @@ impl Log {
 impl Line {
     /// Fills in how the request ended.
     #[must_use]
-    pub fn finish(mut self: Box<Self>, record: &Record, series: &Arc<Series>, status: u16, took: Duration, bytes: (u64, u64)) -> Box<Self> {
+    pub fn finish(
+        mut self: Box<Self>,
+        record: &Record,
+        series: &Arc<Series>,
+        status: u16,
+        took: Duration,
+        bytes: (u64, u64),
+    ) -> Box<Self> {
         self.request_id = record.request_id.clone();
         self.client = Some(record.address);
         self.series = Some(series.clone());

@@ -19,7 +19,9 @@ pub fn redirect<B>(redirect: &Redirect, matched: &PathMatch, request: &Request<B
     let mut response = Response::new(Body::from(bytes::Bytes::new()));
     *response.status_mut() = redirect.status;
     // The parts were checked when the table was compiled or came as a valid request.
-    response.headers_mut().extend(HeaderValue::try_from(location(redirect, matched, request)).ok().map(|to| (LOCATION, to)));
+    response
+        .headers_mut()
+        .extend(HeaderValue::try_from(location(redirect, matched, request)).ok().map(|to| (LOCATION, to)));
     response
 }
 
@@ -44,7 +46,8 @@ fn location<B>(redirect: &Redirect, matched: &PathMatch, request: &Request<B>) -
     }
     let asked = uri.authority().map(http::uri::Authority::as_str);
     let asked = asked.or_else(|| request.headers().get(HOST).and_then(|host| host.to_str().ok())).unwrap_or_default();
-    let asked_host = asked.rfind(':').filter(|colon| !asked[*colon..].contains(']')).map_or(asked, |colon| &asked[..colon]);
+    let asked_host =
+        asked.rfind(':').filter(|colon| !asked[*colon..].contains(']')).map_or(asked, |colon| &asked[..colon]);
     let host = redirect.host.as_deref().unwrap_or(asked_host);
     let port = redirect.port.map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}://{host}{port}{path}{query}", redirect.scheme.as_deref().unwrap_or("http"))

@@ -54,7 +54,9 @@ fn pick<B>(split: &Split, request: &Request<B>, record: &Record) -> Pick {
 fn read_key<'r, B>(kind: &StickyKey, request: &'r Request<B>, record: &Record) -> Option<Cow<'r, [u8]>> {
     let key: Cow<'r, [u8]> = match kind {
         StickyKey::Header(name) => request.headers().get(name)?.as_bytes().into(),
-        StickyKey::Cookie(name) => request.headers().get_all(COOKIE).iter().find_map(|line| cookie(line.as_bytes(), name))?.into(),
+        StickyKey::Cookie(name) => {
+            request.headers().get_all(COOKIE).iter().find_map(|line| cookie(line.as_bytes(), name))?.into()
+        }
         StickyKey::Client => record.address.to_string().into_bytes().into(),
     };
     (!key.is_empty()).then_some(key)

@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 
 use futures_util::future::{Either, Ready, ready};
 use http::Response;
-use tower::layer::{LayerFn, layer_fn};
 use tower::Service;
+use tower::layer::{LayerFn, layer_fn};
 
 use super::body::Body;
 use super::error::Error;

@@ -26,7 +26,9 @@ use crate::upstream::{ExchangeError, Lease};
 
 /// Whether a request asks for a WebSocket. No other upgrade is passed on: their headers end here.
 pub fn is_websocket<B>(request: &Request<B>) -> bool {
-    let lists = |name, token: &str| request.headers().get_all(name).iter().flat_map(headers::tokens).any(|given| given.eq_ignore_ascii_case(token));
+    let lists = |name, token: &str| {
+        request.headers().get_all(name).iter().flat_map(headers::tokens).any(|given| given.eq_ignore_ascii_case(token))
+    };
     request.headers().contains_key(UPGRADE)
         && request.version() == Version::HTTP_11
         && request.method() == Method::GET
@@ -52,7 +54,9 @@ pub async fn open(
     headers::strip_hop_by_hop(&mut head.headers);
     ask(&mut head.headers);
     served_by(&mut head.headers, lease.upstream(), &record);
-    let Some((socket, early, open)) = lease.upgraded().await else { return Err(Error::Exchange(ExchangeError::Closed)) };
+    let Some((socket, early, open)) = lease.upgraded().await else {
+        return Err(Error::Exchange(ExchangeError::Closed));
+    };
     tokio::task::spawn_local(async move {
         let joined = async {
             let client = client_side.await.map_err(io::Error::other)?;

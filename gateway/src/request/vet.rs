@@ -30,7 +30,10 @@ pub fn vet(begun: Begun) -> Decision<Vetted> {
 fn has_one_host<B>(request: &http::Request<B>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.is_empty() || host.to_str().is_ok_and(|host| host.parse::<Authority>().is_ok_and(|a| !a.as_str().contains('@'))),
+        (Some(host), None) => {
+            host.is_empty()
+                || host.to_str().is_ok_and(|host| host.parse::<Authority>().is_ok_and(|a| !a.as_str().contains('@')))
+        }
         (None, _) => request.version() == http::Version::HTTP_10,
         (Some(_), Some(_)) => false,
     }

@@ -1,7 +1,7 @@
 //! One client connection: hyper's HTTP/1.1 over a socket, with one deadline for whatever it waits for, and a way to end it kindly.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tower::Service;
@@ -36,7 +36,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, worker: Rc<Worker
     let first = keepalive.unwrap_or_else(|| Instant::now() + IDLE_LOOK);
     let client = Rc::new(Client::new(peer, &worker.server.trusted_proxies, first));
     let read = Arc::new(AtomicU64::new(0));
-    let io = Watched { io: TokioIo::new(stream), read: read.clone() };
+    let io = TokioIo::new(Watched { stream, read: read.clone() });
     let stack = stack(worker.clone());
     let service = service_fn(|request| stack.clone().call(Arrived { request, client: client.clone() }));
     let mut protocol = http1::Builder::new();
@@ -61,7 +61,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, worker: Rc<Worker
     })
     .await;
     if let (Ended::HeadTimeout, Some(parts)) = (ended, connection.into_parts()) {
-        refuse_head(parts.io.io.inner(), &worker);
+        refuse_head(&parts.io.inner().stream, &worker);
     }
 }
 
@@ -113,38 +113,42 @@ fn refuse_head(stream: &TcpStream, worker: &Worker) {
 
 /// A socket that counts what it read, which tells a client that is idle from one in the middle of a head.
 struct Watched {
-    io: TokioIo<TcpStream>,
+    stream: TcpStream,
     // Atomic only because an upgrade asks for `Send`; one thread uses it.
     read: Arc<AtomicU64>,
 }
 
-impl Read for Watched {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.remaining();
-        let polled = Pin::new(&mut self.io).poll_read(cx, buffer.reborrow());
-        self.read.store(self.read.load(Relaxed) + (before - buffer.remaining()) as u64, Relaxed);
+impl AsyncRead for Watched {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        self.read.store(self.read.load(Relaxed) + (buffer.filled().len() - before) as u64, Relaxed);
         polled
     }
 }
 
-impl Write for Watched {
+impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bytes)
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
     }
 }

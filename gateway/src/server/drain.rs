@@ -19,7 +19,13 @@ impl Connections {
         let number = self.next.get();
         self.next.set(number + 1);
         self.wakers.borrow_mut().insert(number, None);
-        Seat { is_late: self.draining.get(), connections: self.clone(), number, seated: Cell::new(false), told: Cell::new(false) }
+        Seat {
+            is_late: self.draining.get(),
+            connections: self.clone(),
+            number,
+            seated: Cell::new(false),
+            told: Cell::new(false),
+        }
     }
 
     /// Wakes every connection, to close after its answer.

@@ -64,7 +64,8 @@ impl Workers {
         let mut listener = Some(listener);
         let mut threads = Vec::new();
         for (index, inbox) in inboxes.into_iter().enumerate() {
-            let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(4).build_local(LocalOptions::default());
+            let runtime =
+                Builder::new_current_thread().enable_all().max_blocking_threads(4).build_local(LocalOptions::default());
             // A local runtime can't leave the thread that made it: this one only showed that the system has what it takes.
             drop(runtime?);
             let (setup, peers, listener) = (setup.clone(), commands.clone(), listener.take());
@@ -88,8 +89,15 @@ impl Workers {
     }
 }
 
-fn run(index: usize, setup: Setup, listener: Option<TcpListener>, peers: Vec<Sender<Command>>, inbox: Receiver<Command>) {
-    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(4).build_local(LocalOptions::default());
+fn run(
+    index: usize,
+    setup: Setup,
+    listener: Option<TcpListener>,
+    peers: Vec<Sender<Command>>,
+    inbox: Receiver<Command>,
+) {
+    let runtime =
+        Builder::new_current_thread().enable_all().max_blocking_threads(4).build_local(LocalOptions::default());
     let serving = runtime.and_then(|runtime| {
         let Setup { server, metrics, tables, log } = setup;
         let snapshots = Snapshots::new(tables, index);
@@ -138,14 +146,17 @@ impl Seats {
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             // The client was gone before we came to it.
-            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => return,
+            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {
+                return;
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections");
                 return sleep(ACCEPT_PAUSE).await;
             }
         };
         let metrics = &self.worker.metrics;
-        let chosen = (0..self.peers.len()).min_by_key(|index| metrics.worker(*index).load()).unwrap_or(self.worker.index);
+        let chosen =
+            (0..self.peers.len()).min_by_key(|index| metrics.worker(*index).load()).unwrap_or(self.worker.index);
         metrics.worker(chosen).connected();
         if chosen == self.worker.index {
             return self.serve(stream, peer);

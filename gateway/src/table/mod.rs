@@ -4,7 +4,12 @@
 //! Nothing here does I/O but `reload`. Positions in the table are its ids: [`RouteId`] and [`UpstreamId`] hold within one
 //! generation only; what must outlive an edit (pools, series, counters) hangs on an `Arc` that `compile` carries over.
 
+pub mod compile;
+pub mod environment;
+pub mod file;
 pub mod matcher;
+pub mod problem;
+pub mod reload;
 mod route;
 mod server;
 pub mod split;

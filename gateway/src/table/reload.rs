@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
@@ -29,6 +30,9 @@ const TWICE: Duration = Duration::from_millis(20);
 
 /// Between two looks at the content, events or not.
 const POLL: Duration = Duration::from_secs(2);
+
+/// The one kind of access that changes a file: a writer closed it.
+const WRITTEN: EventKind = EventKind::Access(AccessKind::Close(AccessMode::Write));
 
 /// The last edit that did not take effect.
 #[derive(Clone, Debug)]
@@ -224,8 +228,13 @@ struct Watch {
 
 impl Watch {
     fn new(noticed: mpsc::Sender<()>) -> Self {
-        // A notice that does not fit says what the one in the queue says already.
-        let watcher = notify::recommended_watcher(move |_| drop(noticed.try_send(())));
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            // Our own readings are events too; they must not make us read again. All other kinds mean a look, whatever they are.
+            if !event.is_ok_and(|event| event.kind.is_access() && event.kind != WRITTEN) {
+                // A notice that does not fit says what the one in the queue says already.
+                let _full = noticed.try_send(());
+            }
+        });
         if let Err(error) = &watcher {
             tracing::warn!(%error, "no directory events here: edits are noticed by the poll, within two seconds");
         }

@@ -25,12 +25,12 @@ use crate::table::{Endpoint, Upstream};
 /// Why there is no connection.
 #[derive(Debug, Error)]
 pub enum ConnectError {
-    /// Not within `timeout.connect`.
-    #[error("no connection to {0} in time")]
+    /// Not within `timeout.connect`. The text, which clients read too, names the upstream and not where it is.
+    #[error("upstream {0} did not accept a connection in time")]
     Timeout(String),
     /// Refused, unreachable, or the name is unknown.
-    #[error("cannot connect to {0}: {1}")]
-    Failed(String, io::Error),
+    #[error("upstream {0} can't be reached")]
+    Failed(String, #[source] io::Error),
 }
 
 /// Why there is no answer.
@@ -85,13 +85,17 @@ impl Connection {
     ///
     /// # Errors
     /// [`ConnectError`], counted.
-    pub(super) async fn open(upstream: &Arc<Upstream>, endpoint: &Endpoint, worker: usize) -> Result<Self, ConnectError> {
+    pub(super) async fn open(
+        upstream: &Arc<Upstream>,
+        endpoint: &Endpoint,
+        worker: usize,
+    ) -> Result<Self, ConnectError> {
         let dial = async {
             let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
             stream.set_nodelay(true)?;
             http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)
         };
-        let name = || format!("{}:{}", endpoint.host, endpoint.port);
+        let name = || upstream.name.clone();
         let dialled = match upstream.timeouts.connect {
             Some(limit) => timeout(limit, dial).await.map_err(|_| ConnectError::Timeout(name())),
             None => Ok(dial.await),
@@ -101,9 +105,23 @@ impl Connection {
             Ok((sender, driver)) => {
                 upstream.series.opened(worker);
                 let open = Open(upstream.clone(), worker);
-                Ok(Self { driver: Box::new(driver), sender, over: false, open, idle_since: Instant::now(), reused: false })
+                Ok(Self {
+                    driver: Box::new(driver),
+                    sender,
+                    over: false,
+                    open,
+                    idle_since: Instant::now(),
+                    reused: false,
+                })
             }
             Err(error) => {
+                tracing::warn!(
+                    upstream = upstream.name,
+                    host = endpoint.host,
+                    port = endpoint.port,
+                    ?error,
+                    "cannot connect"
+                );
                 upstream.series.failed(worker, matches!(error, ConnectError::Timeout(_)));
                 Err(error)
             }

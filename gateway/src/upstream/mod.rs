@@ -71,7 +71,10 @@ impl Snapshots {
     fn renew(&self, table: Arc<Table>) -> Snapshot {
         let last = self.current.borrow();
         let kept = |upstream| last.pools.iter().find(|pool| Arc::ptr_eq(pool.upstream(), upstream)).cloned();
-        let pools = table.upstreams.iter().map(|upstream| kept(upstream).unwrap_or_else(|| Pool::new(upstream.clone(), self.worker)));
+        let pools = table
+            .upstreams
+            .iter()
+            .map(|upstream| kept(upstream).unwrap_or_else(|| Pool::new(upstream.clone(), self.worker)));
         Snapshot { pools: pools.collect(), generation: table.generation.into(), table }
     }
 

@@ -77,14 +77,16 @@ impl Pool {
 
     fn take_idle(&self, endpoint: usize, cx: &mut Context<'_>) -> Poll<Option<Connection>> {
         let mut idle = self.slots[endpoint].idle.borrow_mut();
-        let taken = std::iter::from_fn(|| idle.pop()).find_map(|mut connection| connection.is_usable(cx).then_some(connection));
+        let taken =
+            std::iter::from_fn(|| idle.pop()).find_map(|mut connection| connection.is_usable(cx).then_some(connection));
         self.upstream.series.idle(self.worker, self.idle_connections(endpoint, idle.len()));
         Poll::Ready(taken)
     }
 
     /// Idle connections of all endpoints, where the one at `endpoint`, which may be borrowed, holds `here`.
     fn idle_connections(&self, endpoint: usize, here: usize) -> usize {
-        let others = self.slots.iter().enumerate().filter(|(at, _)| *at != endpoint).map(|(_, slot)| slot.idle.borrow().len());
+        let others =
+            self.slots.iter().enumerate().filter(|(at, _)| *at != endpoint).map(|(_, slot)| slot.idle.borrow().len());
         here + others.sum::<usize>()
     }
 
@@ -105,7 +107,8 @@ impl Pool {
             let mut idle = slot.idle.borrow_mut();
             let mut cx = Context::from_waker(Waker::noop());
             idle.retain_mut(|connection| {
-                let young = self.upstream.keepalive.is_none_or(|limit| now.duration_since(connection.idle_since) < limit);
+                let young =
+                    self.upstream.keepalive.is_none_or(|limit| now.duration_since(connection.idle_since) < limit);
                 young && connection.is_usable(&mut cx)
             });
             self.upstream.series.idle(self.worker, self.idle_connections(endpoint, idle.len()));

@@ -1,0 +1,32 @@
+# What one does with this repository. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help run test postman bench check need
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+need:
+	@command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs"; exit 1; }
+	@command -v cc >/dev/null || { echo "a C compiler is missing (Debian: sudo apt-get install build-essential)"; exit 1; }
+	@command -v c++ >/dev/null || { echo "a C++ compiler is missing (Debian: sudo apt-get install build-essential)"; exit 1; }
+
+run: need ## the whole system in one process: gateway :8000, admin :9901, monolith :8080, movies :8081, events :8082
+	@echo "Building the release binary; the first time compiles everything, which takes some minutes."
+	cargo build --release -p services --bin cinemaabyss
+	ACCESS_LOG=$${ACCESS_LOG:-text} cargo run -q --release -p services --bin cinemaabyss
+
+test: need ## every test, on real PostgreSQL and Kafka; installs what is missing, leaves nothing running
+	@tests/run
+
+postman: ## the Postman collection against what `make run` started
+	@tests/tools/newman.sh run tests/postman/cinemaabyss.json
+
+bench: need ## CPU per request of the gateway, nginx and HAProxy, side by side (SCENARIOS=get for one)
+	cargo build --release -p gateway
+	@tests/tools/need.sh python3=python3
+	@tests/bench/run $(SCENARIOS)
+
+check: need ## formatting, clippy and rustdoc, warnings denied
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps

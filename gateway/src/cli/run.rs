@@ -1,0 +1,98 @@
+//! `gateway run`: serves until a signal ends it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{Gateway, Options, StartError, telemetry};
+
+/// The exit status of a file with problems, as `gateway check` has it.
+const REFUSED: u8 = 2;
+
+/// Serve traffic by a routes file, and follow its edits.
+///
+/// Saving the file moves the traffic: within a second the edit is in force, whole, or it is rejected, and then nothing changes.
+/// Requests in flight, their connections and the pools of upstreams that the edit left alone are not disturbed.
+#[derive(Args, Clone, Debug)]
+#[command(after_long_help = "\
+Signals:
+  SIGTERM, SIGINT  drain: readiness fails, requests in flight finish, then exit 0; a second one ends at once
+  SIGHUP           look at the file now
+
+Environment:
+  ROUTES_FILE  the file, where --routes is not given
+  LOG_FORMAT   text or json: the log on standard error; text on a terminal, else json
+  RUST_LOG     what is logged, as info or gateway=debug
+  and every ${NAME} in the file
+
+Exit status:
+  0  drained
+  1  an address is taken, or the system has no thread left
+  2  the file has problems; they are printed as `gateway check` prints them
+
+Examples:
+  gateway run
+  gateway run --routes /etc/gateway/routes.yaml
+  curl localhost:9901/table")]
+pub struct Run {
+    /// The routes file. In Kubernetes mount its folder: a ConfigMap mounted by `subPath` never changes.
+    #[arg(long, value_name = "FILE", env = "ROUTES_FILE", default_value = "routes.yaml")]
+    pub routes: PathBuf,
+    /// If the file has problems at the start, wait until it has none instead of exiting.
+    #[arg(long)]
+    pub wait_for_valid: bool,
+}
+
+impl Run {
+    /// Serves until SIGTERM or SIGINT.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        if let Err(error) = telemetry::init() {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+        let options = Options { routes: self.routes, wait_for_valid: self.wait_for_valid };
+        match Gateway::start(&options) {
+            Ok(gateway) => until_told(gateway),
+            Err(StartError::Routes(report)) => {
+                eprintln!("{report}");
+                ExitCode::from(REFUSED)
+            }
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// Waits for the first signal and drains; a second one ends the process where it stands.
+fn until_told(gateway: Gateway) -> ExitCode {
+    let waiting = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
+        let (mut terminate, mut interrupt) = runtime.block_on(async {
+            Ok::<_, std::io::Error>((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
+        })?;
+        let mut told = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        runtime.block_on(told());
+        runtime.block_on(async {
+            tokio::select! {
+                drained = tokio::task::spawn_blocking(|| gateway.drain()) => drained.map_err(std::io::Error::other),
+                () = told() => std::process::exit(1),
+            }
+        })
+    });
+    match waiting {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The command line: run · check · schema · completions.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+use gateway::cli::{Check, Run, Schema};
+
+/// A declarative strangler-fig gateway: one file says which share of which traffic goes where.
+///
+/// Write `routes.yaml`, start `gateway run`, and shift traffic from the monolith to the services that replace it by editing a
+/// number and saving. docs/routes.md describes the file; `gateway check` explains what is wrong with one.
+#[derive(Parser)]
+#[command(name = "gateway", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(Run),
+    Check(Check),
+    Schema(Schema),
+    /// Print completions for a shell.
+    #[command(after_long_help = "Example:\n  gateway completions bash > /etc/bash_completion.d/gateway")]
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(run) => run.run(),
+        Command::Check(check) => check.run(),
+        Command::Schema(schema) => schema.run(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "gateway", &mut std::io::stdout());
+            ExitCode::SUCCESS
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! From the file to the table: what was written → what it means, or all that is wrong with it.
+//!
+//! Second half of the cold path. [`plan`] asks everything that concerns more than one value (names, sums, reachability) and
+//! needs nothing but the text and the environment, so `check` stops there. [`Plan::into_table`] cannot fail: it joins the plan
+//! with what outlives an edit, the previous table's upstreams and the metrics' series. It is the only constructor of [`Table`].
+
+mod actions;
+mod reachable;
+mod routes;
+mod server;
+mod splits;
+mod timeouts;
+mod upstreams;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::environment::Lookup;
+use super::matcher::Matcher;
+use super::problem::{Problems, Report};
+use super::{Action, Route, Server, Table, Upstream, file};
+use crate::metrics::Metrics;
+use routes::PlannedRoute;
+use upstreams::PlannedUpstream;
+
+/// A good file: everything decided, nothing made yet.
+#[derive(Debug)]
+pub struct Plan {
+    /// Settings that only a restart changes.
+    pub server: Server,
+    /// Warnings, each with its place.
+    pub warnings: Report,
+    /// What the environment pins, a sentence each.
+    pub pins: Vec<String>,
+    upstreams: Vec<PlannedUpstream>,
+    routes: Vec<PlannedRoute>,
+    hash: String,
+    source: PathBuf,
+}
+
+/// Decides what a routes file means. `source` is its path as it was named, for messages.
+///
+/// # Errors
+/// Every problem of the file, in its order.
+pub fn plan(text: &str, source: &Path, environment: Lookup<'_>) -> Result<Plan, Box<Report>> {
+    let name = source.display().to_string();
+    let mut problems = Problems::default();
+    let mut pins = Vec::new();
+    let Some(file) = file::read(text, environment, &mut problems) else {
+        return Err(Box::new(Report::new(name, text, problems)));
+    };
+    let server = server::plan(file.server.as_ref(), environment, &mut problems);
+    let upstreams = upstreams::plan(&file, &mut problems);
+    let routes = routes::plan(&file, &mut problems, &mut pins);
+    if problems.errors() > 0 {
+        return Err(Box::new(Report::new(name, text, problems)));
+    }
+    upstreams::warn_unused(&file, &routes, &mut problems);
+    Ok(Plan {
+        server,
+        warnings: Report::new(name, text, problems),
+        pins,
+        upstreams,
+        routes,
+        hash: hash(text),
+        source: source.to_owned(),
+    })
+}
+
+/// XXH3-64 of a file's text, as `/table` and `config_info` show it.
+#[must_use]
+pub fn hash(text: &str) -> String {
+    format!("{:016x}", xxh3_64(text.as_bytes()))
+}
+
+impl Plan {
+    /// How many routes it has.
+    #[must_use]
+    pub fn routes(&self) -> usize {
+        self.routes.len()
+    }
+
+    /// How many upstreams it has.
+    #[must_use]
+    pub fn upstreams(&self) -> usize {
+        self.upstreams.len()
+    }
+
+    /// The table. Upstreams whose settings are those of `previous` are the same ones, with their connections; splits go on
+    /// counting where they were.
+    #[must_use]
+    pub fn into_table(self, previous: Option<&Table>, metrics: &Metrics) -> Table {
+        let upstreams = self.upstreams.into_iter().map(|planned| planned.make(previous, metrics)).collect::<Vec<_>>();
+        let counters = previous.map(counters).unwrap_or_default();
+        let routes: Vec<Route> =
+            self.routes.into_iter().map(|planned| planned.make(&upstreams, &counters, metrics)).collect();
+        let warnings =
+            self.warnings.problems().iter().map(|problem| format!("line {}: {}", problem.span.line, problem.message));
+        Table {
+            generation: previous.map_or(1, |table| table.generation + 1),
+            hash: self.hash,
+            source: self.source,
+            compiled_at: SystemTime::now(),
+            server: self.server,
+            matcher: Matcher::new(&routes),
+            upstreams,
+            routes,
+            notes: self.pins.into_iter().chain(warnings).collect(),
+            unrouted: metrics.series("-", "-"),
+        }
+    }
+}
+
+/// The decision counters of a table's splits by route.
+type Counters<'a> = HashMap<&'a str, &'a Arc<std::sync::atomic::AtomicU64>>;
+
+fn counters(table: &Table) -> Counters<'_> {
+    let named = table.routes.iter().filter_map(|route| match &route.action {
+        Action::Split(split) => Some((route.name.as_str(), &split.decisions)),
+        Action::Respond(_) | Action::Redirect(_) => None,
+    });
+    named.collect()
+}
+
+/// The previous table's upstream of this name, if its settings are still these.
+fn unchanged(previous: Option<&Table>, wanted: &Upstream) -> Option<Arc<Upstream>> {
+    previous?.upstreams.iter().find(|known| known.same_settings(wanted)).map(Arc::clone)
+}

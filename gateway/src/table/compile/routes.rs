@@ -1,0 +1,189 @@
+//! `routes`: each by itself (what it matches, that it does exactly one thing), then together (names, reachability).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::splits::PlannedSplit;
+use super::timeouts::Layer;
+use super::{Counters, actions, reachable, splits, timeouts, upstreams};
+use crate::metrics::Metrics;
+use crate::table::file::File;
+use crate::table::file::matching::{HostPattern, Pattern};
+use crate::table::file::name::Named;
+use crate::table::file::read::At;
+use crate::table::file::route::Route as Written;
+use crate::table::file::upstream::Upstream as WrittenUpstream;
+use crate::table::problem::{Problems, Span, nearest};
+use crate::table::{
+    Action, HostMatch, Matches, PathMatch, Redirect, Reply, Route, Timeouts, Upstream, UpstreamId, ValueMatch,
+};
+
+/// A route without its series.
+#[derive(Debug)]
+pub(super) struct PlannedRoute {
+    name: String,
+    matches: Matches,
+    action: PlannedAction,
+    timeouts: Timeouts,
+}
+
+#[derive(Debug)]
+pub(super) enum PlannedAction {
+    Split(PlannedSplit),
+    Respond(Reply),
+    Redirect(Redirect),
+}
+
+/// What a route may refer to.
+pub(super) struct Names<'a> {
+    file: &'a File,
+    upstreams: HashMap<&'a str, (UpstreamId, Option<Timeouts>)>,
+}
+
+impl<'a> Names<'a> {
+    fn new(file: &'a File) -> Self {
+        let written = file.upstreams.iter().flat_map(|Named(entries)| entries).enumerate();
+        let upstreams = written
+            .map(|(at, (name, upstream))| {
+                let timeouts = upstream.as_ref().map(|WrittenUpstream(settings)| upstreams::timeouts(file, settings));
+                (name.as_str(), (UpstreamId(at), timeouts))
+            })
+            .collect();
+        Self { file, upstreams }
+    }
+
+    /// `defaults`, if there are any.
+    pub(super) fn defaults(&self) -> Option<&'a crate::table::file::route::Defaults> {
+        self.file.defaults.as_ref()
+    }
+
+    /// The upstream of this name, or a problem that says which was meant.
+    pub(super) fn upstream(&self, name: &str, span: Span, problems: &mut Problems) -> Option<UpstreamId> {
+        if let Some((id, _)) = self.upstreams.get(name) {
+            return Some(*id);
+        }
+        let mut known: Vec<&str> = self.upstreams.keys().copied().collect();
+        known.sort_unstable();
+        let help = match nearest(name, known.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None if known.is_empty() => format!("name it: `upstreams: {{ {name}: http://host:port }}`"),
+            None => format!("`upstreams` has {}", known.join(", ")),
+        };
+        problems.error(span, format!("there is no upstream `{name}`")).help(help);
+        None
+    }
+}
+
+/// Every route that could be read, in the file's order.
+pub(super) fn plan(file: &File, problems: &mut Problems, pins: &mut Vec<String>) -> Vec<PlannedRoute> {
+    let names = Names::new(file);
+    unique_names(&file.routes, problems);
+    let planned = file.routes.iter().filter_map(|route| one(route, &names, problems, pins)).collect();
+    reachable::check(&file.routes, problems);
+    planned
+}
+
+fn unique_names(routes: &[Written], problems: &mut Problems) {
+    let mut seen: HashMap<&str, Span> = HashMap::new();
+    for route in routes {
+        let name = route.name.as_str();
+        if let Some(first) = seen.insert(name, route.name.span) {
+            problems
+                .error(route.name.span, format!("a second route is named `{name}`"))
+                .also(first, "the first")
+                .help("each route has its own name: metrics and logs are kept by it");
+            seen.insert(name, first);
+        }
+    }
+}
+
+fn one(written: &Written, names: &Names<'_>, problems: &mut Problems, pins: &mut Vec<String>) -> Option<PlannedRoute> {
+    let path = path(written, problems);
+    let action = match actions::which(written, problems)? {
+        "to" => PlannedAction::Split(splits::to(written.to.as_ref()?, written, names, problems)?),
+        "split" => PlannedAction::Split(splits::split(written.split.as_ref()?, written, names, problems, pins)?),
+        "respond" => PlannedAction::Respond(actions::respond(written.respond.as_ref()?, problems)?),
+        _ => PlannedAction::Redirect(actions::redirect(written.redirect.as_ref()?, problems)?),
+    };
+    let below = match &action {
+        PlannedAction::Split(split) => {
+            let of = |id: UpstreamId| names.upstreams.values().find(|(known, _)| *known == id).and_then(|(_, of)| *of);
+            split.upstreams().filter_map(of).reduce(timeouts::longer)
+        }
+        PlannedAction::Respond(_) | PlannedAction::Redirect(_) => None,
+    };
+    let timeouts = Layer::from(written.timeout.as_ref()).over(below.unwrap_or_default());
+    Some(PlannedRoute { name: written.name.as_str().to_owned(), matches: matches(written, path?), action, timeouts })
+}
+
+fn path(written: &Written, problems: &mut Problems) -> Option<PathMatch> {
+    let name = written.name.as_str();
+    match (written.wrote("path"), written.wrote("exact")) {
+        (true, false) => written.path.as_ref().map(|at| PathMatch::Prefix(at.0.trim_end_matches('/').to_owned())),
+        (false, true) => written.exact.as_ref().map(|at| PathMatch::Exact(at.0.to_string())),
+        (true, true) => {
+            let span = written.exact.as_ref().map_or(written.span, |at| at.span);
+            problems
+                .error(span, format!("route `{name}` has a `path` and an `exact`"))
+                .help("keep one: `path` takes everything below it, `exact` this path alone");
+            None
+        }
+        (false, false) => {
+            problems
+                .error(written.name.span, format!("route `{name}` has no path"))
+                .help("write `path: /` for everything, `path: /api/movies` or `exact: /health`");
+            None
+        }
+    }
+}
+
+fn matches(written: &Written, path: PathMatch) -> Matches {
+    Matches {
+        host: match written.host.as_ref().map(|at| &at.value) {
+            None => HostMatch::Any,
+            Some(HostPattern::Exact(name)) => HostMatch::Exact(name.to_string()),
+            Some(HostPattern::Below(name)) => HostMatch::Suffix(format!(".{name}")),
+            Some(HostPattern::Regex(regex)) => HostMatch::Regex(regex.clone()),
+        },
+        path,
+        methods: written.methods.iter().flatten().map(|at| at.value.clone()).collect(),
+        headers: pairs(written.headers.as_ref()),
+        query: pairs(written.query.as_ref()),
+    }
+}
+
+fn pairs<K: Clone>(written: Option<&Named<K, At<Pattern>>>) -> Vec<(K, ValueMatch)> {
+    let value = |pattern: &Pattern| match pattern {
+        Pattern::Exact(text) => ValueMatch::Exact(text.to_string()),
+        Pattern::Regex(regex) => ValueMatch::Regex(regex.clone()),
+    };
+    let entries = written.iter().flat_map(|Named(entries)| entries);
+    entries.map(|(key, pattern)| (key.value.clone(), value(&pattern.value))).collect()
+}
+
+impl PlannedRoute {
+    /// The upstreams that it may go to.
+    pub(super) fn upstreams(&self) -> Vec<UpstreamId> {
+        match &self.action {
+            PlannedAction::Split(split) => split.upstreams().collect(),
+            PlannedAction::Respond(_) | PlannedAction::Redirect(_) => Vec::new(),
+        }
+    }
+
+    /// The route, with its series.
+    pub(super) fn make(self, upstreams: &[Arc<Upstream>], counters: &Counters<'_>, metrics: &Metrics) -> Route {
+        Route {
+            matches: self.matches,
+            timeouts: self.timeouts,
+            local: metrics.series(&self.name, "-"),
+            action: match self.action {
+                PlannedAction::Split(split) => {
+                    Action::Split(split.make(&self.name, upstreams, counters.get(self.name.as_str()).copied(), metrics))
+                }
+                PlannedAction::Respond(reply) => Action::Respond(reply),
+                PlannedAction::Redirect(redirect) => Action::Redirect(redirect),
+            },
+            name: self.name,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! `server`: the defaults filled in, and the two listeners kept apart.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use crate::table::environment::Lookup;
+use crate::table::file::server::{AccessLog as Log, ClientTimeout, Format, Server as Written};
+use crate::table::problem::{Problems, Span};
+use crate::table::{AccessLog, Drain, LogFormat, Server};
+
+const HEAD: Duration = Duration::from_secs(10);
+const KEEPALIVE: Duration = Duration::from_secs(75);
+const DRAIN: Duration = Duration::from_secs(10);
+const PORT: u16 = 8000;
+const ADMIN_PORT: u16 = 9901;
+
+/// The settings that are read at start.
+pub(super) fn plan(written: Option<&Written>, environment: Lookup<'_>, problems: &mut Problems) -> Server {
+    let listen = match written {
+        Some(server) if server.wrote("listen") => server.listen.as_ref().map(|at| at.value),
+        _ => default_listen(environment, problems),
+    };
+    let listen = listen.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), PORT));
+    let admin = written.and_then(|server| server.admin.as_ref()).map(|at| at.value);
+    let admin = admin.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), ADMIN_PORT));
+    if listen.port() == admin.port() && listen.port() != 0 {
+        let span = written.map_or(Span::start(), |server| server.admin.as_ref().map_or(server.span, |at| at.span));
+        problems.error(span, format!("`listen` and `admin` share port {}", listen.port())).help(format!(
+            "the admin listener is never on the public port; write `admin: {}:{ADMIN_PORT}`",
+            admin.ip()
+        ));
+    }
+    let timeout = written.and_then(|server| server.timeout.as_ref());
+    let workers = written.and_then(|server| server.workers.as_ref()).map(|at| at.value.0 as usize);
+    let trusted = written.and_then(|server| server.trusted_proxies.as_ref());
+    let drain = written.and_then(|server| server.drain.as_ref()).map(|drain| &drain.0);
+    Server {
+        listen,
+        admin,
+        workers: workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+        trusted_proxies: trusted.map(|list| list.iter().map(|at| at.value).collect()).unwrap_or_default(),
+        access_log: access_log(written.and_then(|server| server.access_log.as_ref())),
+        expose: written.and_then(|server| server.expose.as_ref()).is_none_or(|at| at.value),
+        head_timeout: limit(timeout, |timeout| timeout.head.as_ref().map(|at| at.value), HEAD),
+        keepalive: limit(timeout, |timeout| timeout.keepalive.as_ref().map(|at| at.value), KEEPALIVE),
+        drain: Drain {
+            timeout: drain.and_then(|drain| drain.timeout.as_ref()).map_or(DRAIN, |at| at.value),
+            delay: drain.and_then(|drain| drain.delay.as_ref()).map_or(Duration::ZERO, |at| at.value),
+        },
+    }
+}
+
+/// `0.0.0.0:${PORT:-8000}` where the file says nothing.
+fn default_listen(environment: Lookup<'_>, problems: &mut Problems) -> Option<SocketAddr> {
+    let port = environment("PORT").filter(|port| !port.is_empty())?;
+    match port.parse() {
+        Ok(port) => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)),
+        Err(_) => {
+            problems
+                .error(Span::start(), "the variable PORT is not a port, and the file has no `server.listen`")
+                .help("set PORT to a number from 0 to 65535");
+            None
+        }
+    }
+}
+
+fn limit(
+    timeout: Option<&ClientTimeout>,
+    phase: impl Fn(&ClientTimeout) -> Option<Duration>,
+    default: Duration,
+) -> Option<Duration> {
+    Some(timeout.and_then(phase).unwrap_or(default)).filter(|limit| !limit.is_zero())
+}
+
+fn access_log(written: Option<&Log>) -> AccessLog {
+    let Some(Log(settings)) = written else { return AccessLog { format: LogFormat::Off, sample: 1 } };
+    let format = match settings.format.as_ref().map(|at| at.value) {
+        Some(Format::Off) => LogFormat::Off,
+        Some(Format::Text) => LogFormat::Text,
+        Some(Format::Json) | None => LogFormat::Json,
+    };
+    AccessLog { format, sample: settings.sample.as_ref().map_or(1, |at| at.value.0) }
+}

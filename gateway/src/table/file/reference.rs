@@ -1,0 +1,165 @@
+//! The reference of the routes file, made from the structs of this folder: the JSON schema and `docs/routes.md`.
+//!
+//! Nothing is documented here; each key's words stand on its field.
+
+use std::fmt::Write as _;
+
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value};
+
+use super::File;
+
+/// The JSON schema (draft 2020-12), indented, with a newline at its end.
+pub fn json() -> String {
+    let mut schema = generator().into_root_schema_for::<File>().to_value();
+    tidy(&mut schema);
+    let mut text = format!("{schema:#}");
+    text.push('\n');
+    text
+}
+
+fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12().for_deserialize().into_generator()
+}
+
+/// A key that may be left out is not one that may be `null`; and a doc comment's line ends are not part of its text.
+fn tidy(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            if let Some(Value::Array(types)) = object.get_mut("type") {
+                types.retain(|name| name != "null");
+                if let [only] = &types[..] {
+                    let only = only.clone();
+                    object.insert("type".into(), only);
+                }
+            }
+            if let Some(Value::Array(choices)) = object.get_mut("anyOf") {
+                choices.retain(|choice| choice.get("type") != Some(&Value::from("null")));
+                if let [Value::Object(only)] = &choices[..] {
+                    let only = only.clone();
+                    object.remove("anyOf");
+                    object.extend(only);
+                }
+            }
+            if let Some(Value::String(text)) = object.get_mut("description") {
+                *text = text.replace('\n', " ");
+            }
+            object.values_mut().for_each(tidy);
+        }
+        Value::Array(items) => items.iter_mut().for_each(tidy),
+        _ => {}
+    }
+}
+
+/// `docs/routes.md`: one section for each map, one row for each key.
+pub fn markdown() -> String {
+    let mut schema = generator().into_root_schema_for::<File>().to_value();
+    tidy(&mut schema);
+    let mut out = String::from(INTRODUCTION);
+    section(&mut out, "The file", &schema);
+    let maps = schema.get("$defs").and_then(Value::as_object);
+    for (title, name) in SECTIONS {
+        if let Some(map) = maps.and_then(|maps| maps.get(name)) {
+            section(&mut out, title, map);
+        }
+    }
+    out
+}
+
+/// The order of the page: the struct of each map, and its heading.
+const SECTIONS: [(&str, &str); 12] = [
+    ("server", "Server"),
+    ("server.timeout", "ClientTimeout"),
+    ("server.drain", "DrainPhases"),
+    ("server.access_log", "LogSettings"),
+    ("defaults", "Defaults"),
+    ("upstreams: the long form of one", "UpstreamSettings"),
+    ("routes: an entry", "Route"),
+    ("split: the long form of an entry", "SideSettings"),
+    ("sticky: the long form", "StickySettings"),
+    ("timeout", "Phases"),
+    ("respond", "Respond"),
+    ("redirect", "Redirect"),
+];
+
+const INTRODUCTION: &str = "\
+# routes.yaml
+
+<!-- Made by `gateway schema --markdown`; edit the doc comments in gateway/src/table/file. -->
+
+One file says which share of which traffic goes where; saving it moves the traffic. `gateway check FILE` says everything
+that is wrong with one. The JSON schema for editors is [routes.schema.json](routes.schema.json); whole files to start from
+are in [examples](examples).
+
+- `${NAME}` is filled from the environment and must be set; `${NAME:-default}` takes the default where NAME is unset or
+  empty. Several may stand in one value, `$${` stands for the two characters themselves. Only values are filled, never
+  keys, and a value can't add lines. Inside `{…}` and `[…]` such a value needs quotes: `{ movies: \"${PERCENT:-20}\" }`.
+- Durations are whole numbers with a unit: `250ms`, `5s`, `10m`, `1h`.
+- Names are 1 to 64 letters, digits, spaces, `.`, `_` and `-`; they are metric labels.
+- A pattern that begins with `~` is a regular expression (Rust's syntax), not anchored: write `^` and `$` where you mean them.
+- Unknown keys, and keys of a later version, are refused, never ignored.
+";
+
+fn section(out: &mut String, title: &str, map: &Value) {
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let required = map.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    _ = write!(out, "\n## {title}\n\n{}\n\n", text(map, "description"));
+    out.push_str("| key | type | default | meaning | example |\n|---|---|---|---|---|\n");
+    for (key, schema) in map.get("properties").and_then(Value::as_object).unwrap_or(&Map::new()) {
+        let default = match schema.get("default") {
+            _ if required.contains(&Value::from(key.as_str())) => "(required)".to_owned(),
+            Some(default) => format!("`{}`", yaml(default)),
+            None => String::new(),
+        };
+        let examples = schema.get("examples").and_then(Value::as_array).cloned().unwrap_or_default();
+        let examples: Vec<String> = examples.iter().map(|example| format!("`{}`", yaml(example))).collect();
+        let cells = [format!("`{key}`"), kind(schema), default, text(schema, "description"), examples.join(", ")];
+        _ = writeln!(out, "| {} |", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
+    }
+}
+
+/// What a value is, in a few words.
+fn kind(schema: &Value) -> String {
+    if let Some(title) = schema.get("title").and_then(Value::as_str) {
+        return title.to_owned();
+    }
+    if let Some(choices) = schema.get("anyOf").and_then(Value::as_array) {
+        return choices.iter().map(kind).filter(|kind| !kind.is_empty()).collect::<Vec<_>>().join(", or ");
+    }
+    if let Some(word) = schema.get("const") {
+        return format!("`{}`", yaml(word));
+    }
+    let of = |key: &str| schema.get(key).filter(|schema| schema.is_object()).map(kind);
+    match schema.get("type").and_then(Value::as_str) {
+        Some("array") => format!("list of {}", of("items").unwrap_or_default()),
+        Some("object") => format!("map to {}", of("additionalProperties").unwrap_or_default()),
+        _ if schema.get("$ref").is_some() => "a map".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// A value as one would write it in a line of YAML.
+fn yaml(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => format!("[{}]", items.iter().map(yaml).collect::<Vec<_>>().join(", ")),
+        Value::Object(map) => {
+            let entries: Vec<_> = map.iter().map(|(key, value)| format!("{key}: {}", quoted(value))).collect();
+            format!("{{ {} }}", entries.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// A text inside `{…}` needs quotes where YAML would read it as something else.
+fn quoted(value: &Value) -> String {
+    match value {
+        Value::String(text)
+            if text.starts_with(|c: char| c.is_ascii_digit()) || ["yes", "no"].contains(&text.as_str()) =>
+        {
+            format!("{text:?}")
+        }
+        other => yaml(other),
+    }
+}
