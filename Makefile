@@ -14,7 +14,7 @@ need:
 run: need ## the whole system in one process: gateway :8000, admin :9901, monolith :8080, movies :8081, events :8082
 	@echo "Building the release binary; the first time compiles everything, which takes some minutes."
 	cargo build --release --workspace --bins
-	ACCESS_LOG=$${ACCESS_LOG:-text} cargo run -q --release --workspace --bin cinemaabyss
+	ACCESS_LOG=$${ACCESS_LOG:-text} cargo run -q --release --bin cinemaabyss
 
 test: need ## every test, on real PostgreSQL and Kafka; installs what is missing, leaves nothing running
 	@tests/run
