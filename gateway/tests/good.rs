@@ -14,9 +14,8 @@ fn root() -> PathBuf {
 }
 
 fn check(text: &str, environment: &[(&str, &str)]) -> Result<Plan, Box<Report>> {
-    let lookup = |name: &str| {
-        environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-    };
+    let lookup =
+        |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     plan(text, Path::new("routes.yaml"), &lookup)
 }
 
@@ -70,7 +69,8 @@ fn the_contract_s_variables_decide_and_are_named_as_pins() {
     assert_eq!((split.effective(0), split.effective(1)), (0, 10_000));
     assert_eq!(split.entries[0].pinned_by.as_deref(), Some("MOVIES_MIGRATION_PERCENT"));
     assert_eq!(split.entries[1].pinned_by, None);
-    let expected = "weight of movies in route movies is pinned by MOVIES_MIGRATION_PERCENT=20; editing its default does nothing";
+    let expected =
+        "weight of movies in route movies is pinned by MOVIES_MIGRATION_PERCENT=20; editing its default does nothing";
     assert_eq!(table.notes[0], expected);
     assert!(table.notes[1].contains("GRADUAL_MIGRATION=false"), "{:?}", table.notes);
 }
@@ -147,7 +147,10 @@ routes:
     let table = table(text, &[]);
     let of = |at: usize| table.routes[at].timeouts;
     let seconds = |seconds| Some(Duration::from_secs(seconds));
-    assert_eq!((of(0).connect, of(0).first_byte, of(0).idle, of(0).total), (seconds(1), seconds(20), None, seconds(30)));
+    assert_eq!(
+        (of(0).connect, of(0).first_byte, of(0).idle, of(0).total),
+        (seconds(1), seconds(20), None, seconds(30))
+    );
     assert_eq!((of(1).connect, of(1).first_byte, of(1).idle, of(1).total), (None, seconds(3), seconds(60), None));
     assert_eq!((of(2).first_byte, of(2).idle), (seconds(20), None));
 }
@@ -167,7 +170,8 @@ fn every_shape_of_the_long_forms_means_what_it_says() {
 #[test]
 fn an_edit_keeps_what_it_did_not_change() {
     let metrics = Metrics::new(1, &[]);
-    let text = "upstreams: { a: http://a:1, b: http://b:1 }\nroutes:\n  - { name: r, path: /, split: { a: 20, b: rest } }\n";
+    let text =
+        "upstreams: { a: http://a:1, b: http://b:1 }\nroutes:\n  - { name: r, path: /, split: { a: 20, b: rest } }\n";
     let first = check(text, &[]).unwrap().into_table(None, &metrics);
     let edited = text.replace("20", "80").replace("http://b:1", "http://b:2");
     let second = check(&edited, &[]).unwrap().into_table(Some(&first), &metrics);
