@@ -1,1 +1,33 @@
-//! tests
+//! The harness of the end-to-end tests: it starts the real programs on free ports and waits on states, never on time.
+//!
+//! - [`process`]: one of the release binaries with its environment, its log and its end
+//! - [`http`]: a client that sends what a test says, byte for byte, and reads one answer
+//! - [`servers`]: the PostgreSQL and the Kafka that `make test` starts, a database of a test's own in the one
+//! - [`relay`]: a TCP relay in front of either, which a test can cut
+//! - [`folder`]: a folder that is gone when the test is over
+
+pub mod folder;
+pub mod http;
+pub mod process;
+pub mod relay;
+pub mod servers;
+
+use std::time::{Duration, Instant};
+
+/// How long a state may take to come about; far above what it takes, for machines that do other things too.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks every few milliseconds until `state` answers; the one place where a test waits.
+///
+/// # Panics
+/// After [`PATIENCE`], with what was waited for.
+pub fn until<T>(what: &str, mut state: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(reached) = state() {
+            return reached;
+        }
+        assert!(Instant::now() < end, "after {PATIENCE:?} still not: {what}");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}
