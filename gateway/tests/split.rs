@@ -27,7 +27,13 @@ fn buckets_are_those_of_the_published_hash() {
     assert_eq!(rows.len(), 8, "docs/split.md lost test vectors");
     for row in rows {
         assert_eq!(format!("{:#018x}", seed(row[0])), row[2], "the seed of {}", row[0]);
-        assert_eq!(bucket(seed(row[0]), row[1].as_bytes()).to_string(), row[3], "the bucket of {} in {}", row[1], row[0]);
+        assert_eq!(
+            bucket(seed(row[0]), row[1].as_bytes()).to_string(),
+            row[3],
+            "the bucket of {} in {}",
+            row[1],
+            row[0]
+        );
     }
 }
 
@@ -53,7 +59,12 @@ fn three_upstreams_and_the_rest_own_exactly_their_buckets() {
 
 #[test]
 fn a_weight_of_zero_gets_nothing() {
-    for shares in [two(0), Shares::new(&[0, BUCKETS], None), Shares::new(&[0, 0, BUCKETS], Some(2)), Shares::new(&[BUCKETS, 0, 0], Some(2))] {
+    for shares in [
+        two(0),
+        Shares::new(&[0, BUCKETS], None),
+        Shares::new(&[0, 0, BUCKETS], Some(2)),
+        Shares::new(&[BUCKETS, 0, 0], Some(2)),
+    ] {
         let full = usize::from(!matches!(shares.of_bucket(0), 0)) * shares.of_bucket(0);
         assert!(owners(&shares).iter().all(|owner| *owner == full));
         assert!((0..20_000).all(|turn| shares.of_turn(turn) == full));
@@ -112,13 +123,15 @@ fn the_counter_may_wrap() {
 
 /// Weights that make 100, some of them zero, one of them perhaps the rest.
 fn weights() -> impl Strategy<Value = (Vec<u16>, Option<usize>)> {
-    (prop::collection::vec(0..=BUCKETS, 0..6), any::<prop::sample::Index>(), any::<bool>()).prop_map(|(mut cuts, rest, has_rest)| {
-        cuts.extend([0, BUCKETS]);
-        cuts.sort_unstable();
-        let weights: Vec<_> = cuts.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        let rest = has_rest.then(|| rest.index(weights.len()));
-        (weights, rest)
-    })
+    (prop::collection::vec(0..=BUCKETS, 0..6), any::<prop::sample::Index>(), any::<bool>()).prop_map(
+        |(mut cuts, rest, has_rest)| {
+            cuts.extend([0, BUCKETS]);
+            cuts.sort_unstable();
+            let weights: Vec<_> = cuts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+            let rest = has_rest.then(|| rest.index(weights.len()));
+            (weights, rest)
+        },
+    )
 }
 
 proptest! {

@@ -6,6 +6,7 @@
 
 use std::task::{Context, Poll};
 
+use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
 
@@ -27,8 +28,9 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     let snapshot = &record.snapshot;
     let (pool, timeouts) = (snapshot.pool(upstream), snapshot.table.route(route).timeouts);
     let client_side = tunnel::is_websocket(&request).then(|| hyper::upgrade::on(&mut request));
+    let mut lease = pool.lease(client_side.is_some()).await?;
     let (mut head, body) = request.into_parts();
-    headers::to_upstream(&mut head, &record, pool.upstream());
+    headers::strip(&mut head);
     if client_side.is_some() {
         tunnel::ask(&mut head.headers);
     }
@@ -37,23 +39,28 @@ pub async fn forward(assigned: Assigned) -> Outcome {
         // Set once: a request has one upload.
         let _first = record.upload.set(upload.clone());
     }
-    let mut request = Request::from_parts(head, body);
-    let mut lease = pool.lease(client_side.is_some()).await?;
-    headers::host_for(lease.endpoint(), pool.upstream(), request.headers_mut());
-    let replay =
-        (lease.is_reused() && upload.is_none() && is_idempotent(request.method())).then(|| Replay::of(&request));
+    let replay = (lease.is_reused() && upload.is_none() && is_idempotent(&head.method)).then(|| Replay::of(&head));
+    headers::add(&mut head.headers, &record, pool.upstream(), lease.endpoint());
+    let request = Request::from_parts(head, body);
     let limit = |cx: &mut Context<'_>| overdue(cx, &record, upload.as_deref(), &timeouts);
     let first = lease.exchange(request, limit).await;
     let response = match first {
         Err(Stopped::Failed(failed)) if lease.is_reused() => {
+            lease = pool.lease(true).await?;
             let again = match (failed.unsent, replay) {
-                (Some(unsent), _) => *unsent,
-                (None, Some(replay)) if matches!(failed.error, ExchangeError::Closed) => replay.request(),
+                (Some(mut unsent), _) => {
+                    headers::host_for(unsent.headers_mut(), pool.upstream(), lease.endpoint());
+                    *unsent
+                }
+                (None, Some(replay)) if matches!(failed.error, ExchangeError::Closed) => {
+                    let mut again = replay.request();
+                    headers::add(again.headers_mut(), &record, pool.upstream(), lease.endpoint());
+                    again
+                }
                 _ => return Err(Error::Exchange(failed.error)),
             };
             pool.upstream().series.retried(record.worker.index);
-            lease = pool.lease(true).await?;
-            lease.exchange(again, limit).await?
+            Box::pin(lease.exchange(again, limit)).await?
         }
         first => first?,
     };
@@ -92,7 +99,8 @@ fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
 }
 
-/// What it takes to send a request without a body again. A list, because a map would be built for nothing nearly always.
+/// What it takes to send a request without a body again, before our own headers were added. A list, because a map would be built
+/// for nothing nearly always.
 struct Replay {
     method: Method,
     uri: Uri,
@@ -100,9 +108,9 @@ struct Replay {
 }
 
 impl Replay {
-    fn of(request: &Request<Upload>) -> Self {
-        let headers = request.headers().iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        Self { method: request.method().clone(), uri: request.uri().clone(), headers }
+    fn of(head: &Parts) -> Self {
+        let headers = head.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        Self { method: head.method.clone(), uri: head.uri.clone(), headers }
     }
 
     fn request(self) -> Request<Upload> {
