@@ -3,6 +3,8 @@
 //! A head line is `#! LINE:COLUMN MESSAGE`, or `#! warning LINE:COLUMN MESSAGE`, where MESSAGE is how the message begins.
 //! The environment has `TEXT=abc` and `FIFTY=50`, nothing else.
 
+#![expect(clippy::unwrap_used, reason = "what a test can't read ends it")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

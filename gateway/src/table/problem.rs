@@ -1,7 +1,7 @@
 //! What is wrong with a routes file: where, what, and what to write instead.
 //!
 //! Every step of the cold path collects into one [`Problems`]; nothing here stops at the first. How a problem looks on a
-//! terminal is in [`render`], what a reload does with one is not decided here.
+//! terminal is in `render`, what a reload does with one is not decided here.
 
 mod render;
 mod similar;

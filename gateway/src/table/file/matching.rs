@@ -32,10 +32,7 @@ impl Word for Path {
             ));
         }
         if !text.starts_with('/') {
-            return Err(Wrong::new(
-                format!("the path `{shown}` does not begin with `/`"),
-                format!("write `/{}`", text),
-            ));
+            return Err(Wrong::new(format!("the path `{shown}` does not begin with `/`"), format!("write `/{text}`")));
         }
         if text.len() > LONGEST_PATH {
             return Err(Wrong::new(

@@ -63,6 +63,11 @@ pub struct Scalar {
 }
 
 impl Scalar {
+    /// A quoted scalar with this text.
+    pub fn text(text: String) -> Self {
+        Self { text, ..Self::default() }
+    }
+
     /// A plain scalar with this text.
     pub fn word(text: String) -> Self {
         Self { text, plain: true, ..Self::default() }
@@ -193,11 +198,11 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Scalar(Scalar { text: text.to_owned(), ..Scalar::default() }))
+        Ok(Value::Scalar(Scalar::text(text.to_owned())))
     }
 
     fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::Scalar(Scalar { text, ..Scalar::default() }))
+        Ok(Value::Scalar(Scalar::text(text)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
