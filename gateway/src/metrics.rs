@@ -1,7 +1,7 @@
 //! Every metric of the gateway: its name, its help and its labels, in one table.
 //!
-//! What a request touches is counted in cells that only one worker writes ([`series`]), so that counting takes no lock and no
-//! locked instruction; a scrape sums them ([`scrape`]). Labels come from the file and from closed sets, never from a request.
+//! What a request touches is counted in cells that only one worker writes (`series`), so that counting takes no lock and no
+//! locked instruction; a scrape sums them (`scrape`). Labels come from the file and from closed sets, never from a request.
 
 mod scrape;
 mod series;

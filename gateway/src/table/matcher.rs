@@ -79,8 +79,11 @@ impl Matcher {
                 &mut self.suffixes[at].1
             }
             HostMatch::Regex(pattern) => {
-                let at = self.patterns.len();
-                self.patterns.push((pattern.clone(), PathIndex::default()));
+                let known = self.patterns.iter().position(|(known, _)| known.as_str() == pattern.as_str());
+                let at = known.unwrap_or(self.patterns.len());
+                if known.is_none() {
+                    self.patterns.push((pattern.clone(), PathIndex::default()));
+                }
                 &mut self.patterns[at].1
             }
         }

@@ -133,12 +133,12 @@ impl Body for Download {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
         let this = &mut *self;
         let mut polled = Pin::new(&mut this.body).poll_frame(cx);
-        if polled.is_pending() {
-            if let Some(connection) = this.lease.connection() {
-                // Whether it is over shows in the body.
-                let _over = connection.drive(cx);
-                polled = Pin::new(&mut this.body).poll_frame(cx);
-            }
+        if polled.is_pending()
+            && let Some(connection) = this.lease.connection()
+        {
+            // Whether it is over shows in the body.
+            let _over = connection.drive(cx);
+            polled = Pin::new(&mut this.body).poll_frame(cx);
         }
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
