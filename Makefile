@@ -10,10 +10,11 @@ need:
 	@command -v cc >/dev/null || { echo "a C compiler is missing (Debian: sudo apt-get install build-essential)"; exit 1; }
 	@command -v c++ >/dev/null || { echo "a C++ compiler is missing (Debian: sudo apt-get install build-essential)"; exit 1; }
 
+# The whole workspace's programs each time: one choice of features, so that run, test and bench share what is compiled.
 run: need ## the whole system in one process: gateway :8000, admin :9901, monolith :8080, movies :8081, events :8082
 	@echo "Building the release binary; the first time compiles everything, which takes some minutes."
-	cargo build --release -p services --bin cinemaabyss
-	ACCESS_LOG=$${ACCESS_LOG:-text} cargo run -q --release -p services --bin cinemaabyss
+	cargo build --release --workspace --bins
+	ACCESS_LOG=$${ACCESS_LOG:-text} cargo run -q --release --bin cinemaabyss
 
 test: need ## every test, on real PostgreSQL and Kafka; installs what is missing, leaves nothing running
 	@tests/run
@@ -21,8 +22,8 @@ test: need ## every test, on real PostgreSQL and Kafka; installs what is missing
 postman: ## the Postman collection against what `make run` started
 	@tests/tools/newman.sh run tests/postman/cinemaabyss.json
 
-bench: need ## CPU per request of the gateway, nginx and HAProxy, side by side (SCENARIOS=get for one)
-	cargo build --release -p gateway
+bench: need ## CPU per request of the gateway as it is shipped, nginx and HAProxy, side by side (SCENARIOS=get for one)
+	cargo build --profile dist -p gateway --bin gateway
 	@tests/tools/need.sh python3=python3
 	@tests/bench/run $(SCENARIOS)
 

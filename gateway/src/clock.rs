@@ -4,7 +4,7 @@
 //! stays armed at the earliest deadline that it was ever asked for; when it fires too early it is armed again for the deadline
 //! of the moment. A busy keep-alive connection so touches the timer wheel once in many seconds, not several times a request.
 //!
-//! It serves one task: whoever polls it last is woken.
+//! It serves one task, which is woken; another task must not poll it.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -13,30 +13,41 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A shared timer of one task.
+/// A timer shared by all that one task waits for.
 #[derive(Debug)]
-pub struct Clock(RefCell<Pin<Box<Sleep>>>);
+pub struct Clock(RefCell<Timer>);
+
+#[derive(Debug)]
+struct Timer {
+    sleep: Pin<Box<Sleep>>,
+    /// Whether the task's waker is with the timer already: it stays the same for life.
+    registered: bool,
+}
 
 impl Clock {
     /// A timer that is first armed for `deadline`.
     #[must_use]
     pub fn new(deadline: Instant) -> Self {
-        Self(RefCell::new(Box::pin(sleep_until(deadline))))
+        Self(RefCell::new(Timer { sleep: Box::pin(sleep_until(deadline)), registered: false }))
     }
 
     /// Ready once `deadline` has passed; until then the task is woken no later than that. `None` never passes.
     pub fn poll(&self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
         let Some(deadline) = deadline else { return Poll::Pending };
-        let mut sleep = self.0.borrow_mut();
-        if deadline < sleep.deadline() {
-            sleep.as_mut().reset(deadline);
+        let mut timer = self.0.borrow_mut();
+        if timer.registered && timer.sleep.deadline() <= deadline && !timer.sleep.is_elapsed() {
+            return Poll::Pending;
+        }
+        if deadline < timer.sleep.deadline() {
+            timer.sleep.as_mut().reset(deadline);
         }
         loop {
-            ready!(sleep.as_mut().poll(cx));
+            timer.registered = true;
+            ready!(timer.sleep.as_mut().poll(cx));
             if Instant::now() >= deadline {
                 return Poll::Ready(());
             }
-            sleep.as_mut().reset(deadline);
+            timer.sleep.as_mut().reset(deadline);
         }
     }
 }

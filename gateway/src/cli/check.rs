@@ -39,19 +39,18 @@ impl Check {
     #[must_use]
     pub fn run(self) -> ExitCode {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let color = |terminal: bool| terminal && !plain;
+        let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+        let (out_color, err_color) = (out.is_terminal() && !plain, err.is_terminal() && !plain);
         let mut good = true;
         for file in &self.files {
-            match one(file, color(std::io::stderr().is_terminal())) {
-                // A reader that has gone away, as `head` does, is no problem of the file's.
-                Ok(plan) => {
-                    _ = write!(std::io::stdout(), "{}", praise(file, &plan, color(std::io::stdout().is_terminal())))
-                }
+            // A reader that has gone away, as `head` does, is no problem of the file's.
+            let _gone = match one(file, err_color) {
+                Ok(plan) => out.write_all(praise(file, &plan, out_color).as_bytes()),
                 Err(problems) => {
                     good = false;
-                    _ = write!(std::io::stderr(), "{problems}");
+                    err.write_all(problems.as_bytes())
                 }
-            }
+            };
         }
         if good { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) }
     }

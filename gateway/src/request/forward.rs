@@ -6,7 +6,8 @@
 
 use std::task::{Context, Poll};
 
-use http::{Method, Request, Response};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
 use hyper::body::Incoming;
 
 use super::body::Body;
@@ -19,7 +20,7 @@ use crate::table::{Timeouts, Upstream};
 use crate::upstream::{Download, ExchangeError, Failed, Lease, Transfer, Upload};
 
 /// Names the upstream that answered.
-static X_SERVED_BY: http::HeaderName = http::HeaderName::from_static("x-served-by");
+static X_SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 
 /// Forwards a request and waits for the head of the answer.
 pub async fn forward(assigned: Assigned) -> Outcome {
@@ -27,8 +28,9 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     let snapshot = &record.snapshot;
     let (pool, timeouts) = (snapshot.pool(upstream), snapshot.table.route(route).timeouts);
     let client_side = tunnel::is_websocket(&request).then(|| hyper::upgrade::on(&mut request));
+    let mut lease = pool.lease(client_side.is_some()).await?;
     let (mut head, body) = request.into_parts();
-    headers::to_upstream(&mut head, &record, pool.upstream());
+    headers::strip(&mut head);
     if client_side.is_some() {
         tunnel::ask(&mut head.headers);
     }
@@ -37,22 +39,28 @@ pub async fn forward(assigned: Assigned) -> Outcome {
         // Set once: a request has one upload.
         let _first = record.upload.set(upload.clone());
     }
-    let mut request = Request::from_parts(head, body);
-    let mut lease = pool.lease(client_side.is_some()).await?;
-    headers::host_for(lease.endpoint(), pool.upstream(), request.headers_mut());
-    let replay = (lease.is_reused() && upload.is_none() && is_idempotent(request.method())).then(|| copy(&request));
+    let replay = (lease.is_reused() && upload.is_none() && is_idempotent(&head.method)).then(|| Replay::of(&head));
+    headers::add(&mut head.headers, &record, pool.upstream(), lease.endpoint());
+    let request = Request::from_parts(head, body);
     let limit = |cx: &mut Context<'_>| overdue(cx, &record, upload.as_deref(), &timeouts);
     let first = lease.exchange(request, limit).await;
     let response = match first {
         Err(Stopped::Failed(failed)) if lease.is_reused() => {
-            let again = failed
-                .unsent
-                .map(|request| *request)
-                .or(replay.filter(|_| matches!(failed.error, ExchangeError::Closed)));
-            let Some(again) = again else { return Err(Error::Exchange(failed.error)) };
-            pool.upstream().series.retried(record.worker.index);
             lease = pool.lease(true).await?;
-            lease.exchange(again, limit).await?
+            let again = match (failed.unsent, replay) {
+                (Some(mut unsent), _) => {
+                    headers::host_for(unsent.headers_mut(), pool.upstream(), lease.endpoint());
+                    *unsent
+                }
+                (None, Some(replay)) if matches!(failed.error, ExchangeError::Closed) => {
+                    let mut again = replay.request();
+                    headers::add(again.headers_mut(), &record, pool.upstream(), lease.endpoint());
+                    again
+                }
+                _ => return Err(Error::Exchange(failed.error)),
+            };
+            pool.upstream().series.retried(record.worker.index);
+            Box::pin(lease.exchange(again, limit)).await?
         }
         first => first?,
     };
@@ -91,13 +99,29 @@ fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
 }
 
-/// A copy of a request that has no body.
-fn copy(request: &Request<Upload>) -> Request<Upload> {
-    let mut copy = Request::new(Upload::Empty);
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    copy
+/// What it takes to send a request without a body again, before our own headers were added. A list, because a map would be built
+/// for nothing nearly always.
+struct Replay {
+    method: Method,
+    uri: Uri,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Replay {
+    fn of(head: &Parts) -> Self {
+        let headers = head.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        Self { method: head.method.clone(), uri: head.uri.clone(), headers }
+    }
+
+    fn request(self) -> Request<Upload> {
+        let mut request = Request::new(Upload::Empty);
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.uri;
+        for (name, value) in self.headers {
+            request.headers_mut().append(name, value);
+        }
+        request
+    }
 }
 
 /// Ready when the answer's head is overdue: a client that stops sending has `idle` to go on, an upstream `first_byte` to begin.

@@ -11,14 +11,12 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Uri, Version};
 
 use super::client::X_FORWARDED_FOR;
-use super::id::{TRACEPARENT, TRACESTATE, X_REQUEST_ID, traceparent};
+use super::id::{TRACEPARENT, TRACESTATE, X_REQUEST_ID};
 use super::record::Record;
 use crate::table::{Endpoint, HostHeader, Upstream};
 
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// What `Connection` can't take out.
 static PROTECTED: [&HeaderName; 11] = [
@@ -35,17 +33,57 @@ static PROTECTED: [&HeaderName; 11] = [
     &FORWARDED,
 ];
 
+/// The headers of one hop, in the order of [`hop_by_hop`].
+static HOP_BY_HOP: [HeaderName; 7] = [
+    CONNECTION,
+    TE,
+    UPGRADE,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+/// Which of [`HOP_BY_HOP`] a name is.
+fn hop_by_hop(name: &str) -> Option<usize> {
+    // Each look-up in a map of headers hashes a name, while most heads hold none of these: the lengths tell.
+    let at = match name.len() {
+        2 | 7 | 18 | 19 => HOP_BY_HOP.iter().position(|known| known.as_str() == name)?,
+        10 if name == "connection" => 0,
+        10 if name == "keep-alive" => 5,
+        16 if name == "proxy-connection" => 6,
+        _ => return None,
+    };
+    Some(at)
+}
+
 /// Removes the headers of one hop. Framing (`Transfer-Encoding`) is left to the side that writes the head, as is `Trailer`.
-pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let listed: Vec<HeaderName> =
-            headers.get_all(CONNECTION).iter().flat_map(tokens).filter_map(|token| token.parse().ok()).collect();
-        for name in listed.iter().filter(|name| !PROTECTED.contains(name)) {
-            headers.remove(name);
-        }
-        headers.remove(CONNECTION);
+///
+/// Returns whether the peer takes trailers.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) -> bool {
+    let mut found = [false; HOP_BY_HOP.len()];
+    for at in headers.keys().filter_map(|name| hop_by_hop(name.as_str())) {
+        found[at] = true;
     }
-    for name in [&PROXY_AUTHENTICATE, &PROXY_AUTHORIZATION, &TE, &UPGRADE, &KEEP_ALIVE, &PROXY_CONNECTION] {
+    let trailers =
+        found[1] && headers.get_all(TE).iter().flat_map(tokens).any(|coding| coding.eq_ignore_ascii_case("trailers"));
+    if found[0] {
+        strip_named(headers);
+    }
+    for (name, _) in HOP_BY_HOP.iter().zip(found).filter(|(_, found)| *found) {
+        headers.remove(name);
+    }
+    trailers
+}
+
+/// Removes the headers that `Connection` names, but for the protected ones.
+fn strip_named(headers: &mut HeaderMap) {
+    let options = headers.get_all(CONNECTION).iter().flat_map(tokens);
+    let names = options
+        .filter(|option| !["keep-alive", "close", "upgrade"].iter().any(|usual| option.eq_ignore_ascii_case(usual)));
+    let names: Vec<HeaderName> =
+        names.filter_map(|name| name.parse().ok()).filter(|name| !PROTECTED.contains(&name)).collect();
+    for name in names {
         headers.remove(name);
     }
 }
@@ -55,43 +93,44 @@ pub fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
     value.to_str().unwrap_or_default().split(',').map(str::trim)
 }
 
-/// Makes the head that goes up from the one that came: nothing of the client's hop, and what the upstream should know of the client.
-pub fn to_upstream(head: &mut Parts, record: &Record, upstream: &Upstream) {
-    let wants_trailers =
-        head.headers.get_all(TE).iter().flat_map(tokens).any(|token| token.eq_ignore_ascii_case("trailers"));
-    strip_hop_by_hop(&mut head.headers);
-    if wants_trailers {
+/// Takes out of a request's head what is of the client's hop only, and makes its target the origin form.
+pub fn strip(head: &mut Parts) {
+    if strip_hop_by_hop(&mut head.headers) {
         head.headers.insert(TE, HeaderValue::from_static("trailers"));
     }
     head.version = Version::HTTP_11;
     if let Some(authority) = head.uri.authority() {
-        // The absolute form names the host that is meant; `Host` follows it, and the upstream sees the origin form.
+        // The absolute form names the host that is meant; `Host` follows it.
         if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
             head.headers.insert(HOST, host);
         }
         let target = head.uri.path_and_query().cloned();
         head.uri = target.map_or_else(|| Uri::from_static("/"), Uri::from);
     }
-    forwarded(&mut head.headers, record);
-    if let Some(context) = traceparent(&head.headers, &record.request_id) {
-        head.headers.insert(&TRACEPARENT, context);
-        head.headers.remove(&TRACESTATE);
-    }
-    head.headers.insert(&X_REQUEST_ID, record.request_id.clone());
-    if let HostHeader::Literal(host) = &upstream.host {
-        head.headers.insert(HOST, host.clone());
-    }
 }
 
-/// The `Host` that depends on the endpoint: the upstream's own where the file says so, or where an HTTP/1.0 client gave none.
-pub fn host_for(endpoint: &Endpoint, upstream: &Upstream, headers: &mut HeaderMap) {
-    if upstream.host == HostHeader::Upstream || !headers.contains_key(HOST) {
-        headers.insert(HOST, endpoint.authority.clone());
+/// Puts into a stripped head what the upstream should know: who asks, by which id, and for which host.
+pub fn add(headers: &mut HeaderMap, record: &Record, upstream: &Upstream, endpoint: &Endpoint) {
+    forwarded(headers, record, endpoint);
+    if let Some(context) = &record.traceparent {
+        headers.insert(&TRACEPARENT, context.clone());
+        headers.remove(&TRACESTATE);
+    }
+    headers.insert(&X_REQUEST_ID, record.request_id.clone());
+    host_for(headers, upstream, endpoint);
+}
+
+/// Writes the `Host` that the file asks for, which may depend on the endpoint.
+pub fn host_for(headers: &mut HeaderMap, upstream: &Upstream, endpoint: &Endpoint) {
+    match &upstream.host {
+        HostHeader::Preserve => {}
+        HostHeader::Upstream => drop(headers.insert(HOST, endpoint.authority.clone())),
+        HostHeader::Literal(host) => drop(headers.insert(HOST, host.clone())),
     }
 }
 
 /// Says who the client is. What a peer outside of `trusted_proxies` says of itself is dropped.
-fn forwarded(headers: &mut HeaderMap, record: &Record) {
+fn forwarded(headers: &mut HeaderMap, record: &Record, endpoint: &Endpoint) {
     let client = &record.client;
     if client.trusted {
         let known: Vec<_> = headers.get_all(&X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
@@ -105,10 +144,12 @@ fn forwarded(headers: &mut HeaderMap, record: &Record) {
     if !client.trusted || !headers.contains_key(&X_FORWARDED_PROTO) {
         headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static("http"));
     }
+    let asked = headers.get(HOST).cloned();
+    if asked.is_none() {
+        // An HTTP/1.0 client need not say which host it means; an HTTP/1.1 upstream has to be told one.
+        headers.insert(HOST, endpoint.authority.clone());
+    }
     if !client.trusted || !headers.contains_key(&X_FORWARDED_HOST) {
-        match headers.get(HOST).cloned() {
-            Some(host) => headers.insert(&X_FORWARDED_HOST, host),
-            None => headers.remove(&X_FORWARDED_HOST),
-        };
+        headers.insert(&X_FORWARDED_HOST, asked.unwrap_or_else(|| endpoint.authority.clone()));
     }
 }

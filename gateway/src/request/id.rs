@@ -3,6 +3,9 @@
 //! Both are kept where the client sent good ones. Where it did not, both are made from one random number, so that a request id found
 //! in a log is also the trace id to look for.
 
+use std::cell::RefCell;
+
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Names a request from the client to the last service.
@@ -15,36 +18,67 @@ pub static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// Longer ids are replaced.
 const MAX_ID: usize = 128;
 
-/// The request's id: the client's where it is 1 to 128 visible ASCII characters, else 32 random hexadecimal digits.
-#[must_use]
-pub fn request_id(headers: &HeaderMap) -> HeaderValue {
-    match headers.get(&X_REQUEST_ID) {
-        Some(id) if !id.is_empty() && id.len() <= MAX_ID && id.as_bytes().iter().all(u8::is_ascii_graphic) => {
-            id.clone()
+/// The names of one request.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// `x-request-id`
+    pub request_id: HeaderValue,
+    /// The `traceparent` to add; `None` where the client sent a valid one.
+    pub traceparent: Option<HeaderValue>,
+}
+
+/// Where a worker's requests get their names from.
+#[derive(Debug, Default)]
+pub struct Namer {
+    // The text of many names in one allocation; the values are slices of it.
+    text: RefCell<BytesMut>,
+}
+
+/// As many bytes as are allocated for names at once.
+const TEXT: usize = 64 * CONTEXT.len();
+
+/// The shape of a trace context made here.
+const CONTEXT: &[u8; 55] = b"00-00000000000000000000000000000000-0000000000000000-01";
+
+impl Namer {
+    /// Keeps the client's names where they are good, and makes those that are missing.
+    ///
+    /// An id is kept if it is 1 to 128 visible ASCII characters; a new one is 32 random hexadecimal digits.
+    pub fn name(&self, headers: &HeaderMap) -> Names {
+        let given_id = headers.get(&X_REQUEST_ID).filter(|id| is_id(id.as_bytes()));
+        let given_context = headers.get(&TRACEPARENT).is_some_and(|context| is_traceparent(context.as_bytes()));
+        if let (Some(id), true) = (given_id, given_context) {
+            return Names { request_id: id.clone(), traceparent: None };
         }
-        _ => {
-            let mut digits = [0; 32];
-            hex(fastrand::u128(1..), &mut digits);
-            header_value(&digits)
+        let mut made = *CONTEXT;
+        match given_id.map(HeaderValue::as_bytes) {
+            Some(id) if id.len() == 32 && is_lower_hex(id) && is_not_zero(id) => made[3..35].copy_from_slice(id),
+            _ => hex(fastrand::u128(1..), &mut made[3..35]),
         }
+        hex(u128::from(fastrand::u64(1..)), &mut made[36..52]);
+        let made = self.store(&made);
+        Names {
+            request_id: given_id.cloned().unwrap_or_else(|| header_value(made.slice(3..35))),
+            traceparent: (!given_context).then(|| header_value(made)),
+        }
+    }
+
+    fn store(&self, bytes: &[u8]) -> Bytes {
+        let mut text = self.text.borrow_mut();
+        if text.capacity() < bytes.len() {
+            *text = BytesMut::with_capacity(TEXT);
+        }
+        text.extend_from_slice(bytes);
+        text.split().freeze()
     }
 }
 
-/// The trace context to add: `None` where the request carries a valid one.
-#[must_use]
-pub fn traceparent(headers: &HeaderMap, request_id: &HeaderValue) -> Option<HeaderValue> {
-    if headers.get(&TRACEPARENT).is_some_and(|value| is_traceparent(value.as_bytes())) {
-        return None;
-    }
-    let mut text = *b"00-00000000000000000000000000000000-0000000000000000-01";
-    let id = request_id.as_bytes();
-    if id.len() == 32 && is_lower_hex(id) && id.iter().any(|digit| *digit != b'0') {
-        text[3..35].copy_from_slice(id);
-    } else {
-        hex(fastrand::u128(1..), &mut text[3..35]);
-    }
-    hex(u128::from(fastrand::u64(1..)), &mut text[36..52]);
-    Some(header_value(&text))
+fn is_id(id: &[u8]) -> bool {
+    !id.is_empty() && id.len() <= MAX_ID && id.iter().all(u8::is_ascii_graphic)
+}
+
+fn is_not_zero(digits: &[u8]) -> bool {
+    digits.iter().any(|digit| *digit != b'0')
 }
 
 /// Version, trace id, parent id and flags, each of its length; ids of zeros only are invalid, and so is version ff.
@@ -54,7 +88,8 @@ fn is_traceparent(value: &[u8]) -> bool {
         && [&value[..2], &value[3..35], &value[36..52], &value[53..55]].into_iter().all(is_lower_hex)
         && &value[..2] != b"ff"
         && (value.len() == 55 || (&value[..2] != b"00" && value[55] == b'-'))
-        && [&value[3..35], &value[36..52]].into_iter().all(|id| id.iter().any(|digit| *digit != b'0'))
+        && is_not_zero(&value[3..35])
+        && is_not_zero(&value[36..52])
 }
 
 fn is_lower_hex(digits: &[u8]) -> bool {
@@ -69,8 +104,8 @@ fn hex(mut number: u128, digits: &mut [u8]) {
     }
 }
 
-fn header_value(ascii: &[u8]) -> HeaderValue {
-    HeaderValue::from_bytes(ascii).unwrap_or(HeaderValue::from_static("-"))
+fn header_value(ascii: Bytes) -> HeaderValue {
+    HeaderValue::from_maybe_shared(ascii).unwrap_or(HeaderValue::from_static("-"))
 }
 
 #[cfg(test)]
@@ -81,28 +116,40 @@ mod tests {
         HeaderMap::from_iter([(name.clone(), HeaderValue::from_bytes(value.as_bytes()).unwrap())])
     }
 
+    fn names(headers: &HeaderMap) -> Names {
+        Namer::default().name(headers)
+    }
+
     #[test]
     fn keeps_an_id_of_128_visible_characters_and_replaces_others() {
         let longest = "x".repeat(128);
-        assert_eq!(request_id(&headers(&X_REQUEST_ID, &longest)), longest.as_str());
+        assert_eq!(names(&headers(&X_REQUEST_ID, &longest)).request_id, longest.as_str());
         for bad in ["", "two words", "tab\there", &"x".repeat(129), "caf\u{e9}"] {
-            let id = request_id(&headers(&X_REQUEST_ID, bad));
+            let id = names(&headers(&X_REQUEST_ID, bad)).request_id;
             assert!(id.len() == 32 && is_lower_hex(id.as_bytes()), "{bad:?} became {id:?}");
         }
     }
 
     #[test]
     fn a_trace_begins_with_the_request_id_and_a_valid_one_goes_on() {
-        let id = request_id(&HeaderMap::new());
-        let made = traceparent(&HeaderMap::new(), &id).unwrap();
-        assert!(is_traceparent(made.as_bytes()), "{made:?}");
-        assert_eq!(&made.as_bytes()[3..35], id.as_bytes());
-        assert_eq!(traceparent(&headers(&TRACEPARENT, made.to_str().unwrap()), &id), None);
+        let made = names(&HeaderMap::new());
+        let context = made.traceparent.unwrap();
+        assert!(is_traceparent(context.as_bytes()), "{context:?}");
+        assert_eq!(&context.as_bytes()[3..35], made.request_id.as_bytes());
+        assert_eq!(names(&headers(&TRACEPARENT, context.to_str().unwrap())).traceparent, None);
+        let given = names(&headers(&X_REQUEST_ID, made.request_id.to_str().unwrap()));
+        assert_eq!(&given.traceparent.unwrap().as_bytes()[3..35], made.request_id.as_bytes());
+    }
+
+    #[test]
+    fn no_two_requests_of_a_worker_share_a_name() {
+        let namer = Namer::default();
+        let ids: std::collections::HashSet<_> = (0..1000).map(|_| namer.name(&HeaderMap::new()).request_id).collect();
+        assert_eq!(ids.len(), 1000);
     }
 
     #[test]
     fn replaces_what_the_specification_calls_invalid() {
-        let id = HeaderValue::from_static("mine");
         for bad in [
             "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
@@ -111,9 +158,9 @@ mod tests {
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
         ] {
-            assert!(traceparent(&headers(&TRACEPARENT, bad), &id).is_some(), "{bad}");
+            assert!(names(&headers(&TRACEPARENT, bad)).traceparent.is_some(), "{bad}");
         }
         let future = "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-comes";
-        assert_eq!(traceparent(&headers(&TRACEPARENT, future), &id), None);
+        assert_eq!(names(&headers(&TRACEPARENT, future)).traceparent, None);
     }
 }

@@ -9,7 +9,7 @@ pub mod client;
 pub mod error;
 pub mod forward;
 mod headers;
-mod id;
+pub mod id;
 pub mod log;
 pub mod record;
 mod respond;

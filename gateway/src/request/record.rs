@@ -22,10 +22,11 @@ use tower::layer::{LayerFn, layer_fn};
 use super::body::{Body, Counted};
 use super::client::Client;
 use super::error::Error;
+use super::id::{Names, X_REQUEST_ID};
 use super::log::Line;
 use super::stage::Outcome;
 use super::worker::Worker;
-use super::{Arrived, Begun, id};
+use super::{Arrived, Begun};
 use crate::metrics::Series;
 use crate::table::{Action, Reason, RouteId};
 use crate::upstream::{Snapshot, Transfer};
@@ -60,6 +61,8 @@ pub struct Record {
     pub started: Instant,
     /// Its `x-request-id`.
     pub request_id: HeaderValue,
+    /// The `traceparent` to add on the way up, where the client sent none.
+    pub traceparent: Option<HeaderValue>,
     /// Where it really comes from.
     pub address: IpAddr,
     /// Its route, once known.
@@ -80,10 +83,12 @@ impl Record {
         worker.cells().began();
         client.begun.set(client.begun.get() + 1);
         client.in_flight.set(client.in_flight.get() + 1);
+        let Names { request_id, traceparent } = worker.namer.name(request.headers());
         let record = Self {
             snapshot: worker.snapshots.load(),
             started: Instant::now(),
-            request_id: id::request_id(request.headers()),
+            request_id,
+            traceparent,
             address: client.address(request.headers(), &worker.server.trusted_proxies),
             route: Cell::new(None),
             pick: Cell::new(None),
@@ -135,7 +140,7 @@ impl Record {
         let mut response = outcome.unwrap_or_else(|error| self.refuse(&error));
         self.status.set(response.status().as_u16());
         let headers = response.headers_mut();
-        headers.insert(&id::X_REQUEST_ID, self.request_id.clone());
+        headers.insert(&X_REQUEST_ID, self.request_id.clone());
         if self.worker.server.expose {
             headers.insert(&X_TABLE_GENERATION, self.snapshot.generation.clone());
         }

@@ -30,12 +30,21 @@ pub fn vet(begun: Begun) -> Decision<Vetted> {
 fn has_one_host<B>(request: &http::Request<B>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
-        (Some(host), None) => {
-            host.is_empty()
-                || host.to_str().is_ok_and(|host| host.parse::<Authority>().is_ok_and(|a| !a.as_str().contains('@')))
-        }
+        (Some(host), None) => is_host(host.as_bytes()),
         (None, _) => request.version() == http::Version::HTTP_10,
         (Some(_), Some(_)) => false,
+    }
+}
+
+/// A name or an address with an optional port. Empty where the target has no authority, as RFC 9112 wants it then.
+fn is_host(host: &[u8]) -> bool {
+    // The usual letters of names and addresses need no closer look, as long as at most one colon begins a port.
+    let usual = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    match host.iter().position(|byte| !usual(byte)) {
+        None => true,
+        Some(0) if host[0] == b':' => false,
+        Some(colon) if host[colon] == b':' => host[colon + 1..].iter().all(u8::is_ascii_digit),
+        Some(_) => Authority::try_from(host).is_ok_and(|authority| !authority.as_str().contains('@')),
     }
 }
 
@@ -59,7 +68,17 @@ fn is_dot_segment(segment: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::unsafe_part;
+    use super::{is_host, unsafe_part};
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_with_an_optional_port() {
+        for good in ["", "films.example.com", "localhost:8000", "127.0.0.1", "[::1]:80", "a_b", "host:"] {
+            assert!(is_host(good.as_bytes()), "{good}");
+        }
+        for bad in ["a b", "user@host", "host:80:80", "host:8o", ":80", "a/b", "a,b", "[::1", "a?b", "h\u{f6}st"] {
+            assert!(!is_host(bad.as_bytes()), "{bad}");
+        }
+    }
 
     #[test]
     fn refuses_dot_segments_raw_or_encoded_and_nothing_else() {

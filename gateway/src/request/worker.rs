@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::id::Namer;
 use super::log::Log;
 use crate::metrics::{Metrics, WorkerCells};
 use crate::table::Server;
@@ -16,6 +17,8 @@ pub struct Worker {
     pub metrics: Arc<Metrics>,
     /// The settings of the start.
     pub server: Server,
+    /// Makes request ids.
+    pub namer: Namer,
     /// The way to the table in force.
     pub snapshots: Snapshots,
     /// The access log, if there is one.

@@ -19,6 +19,7 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use crate::metrics::Metrics;
+use crate::request::id::Namer;
 use crate::request::log::Writer;
 use crate::request::worker::Worker;
 use crate::table::Server;
@@ -101,7 +102,8 @@ fn run(
     let serving = runtime.and_then(|runtime| {
         let Setup { server, metrics, tables, log } = setup;
         let snapshots = Snapshots::new(tables, index);
-        let worker = Rc::new(Worker { index, metrics, server, snapshots, log: log.for_worker() });
+        let worker =
+            Rc::new(Worker { index, metrics, server, namer: Namer::default(), snapshots, log: log.for_worker() });
         drop(log);
         runtime.block_on(async { Seats { worker, connections: Rc::default(), peers }.work(listener, inbox).await })
     });

@@ -152,3 +152,63 @@ impl<'a> Reference<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(text: &str) -> Result<(String, bool), String> {
+        let lookup = |name: &str| match name {
+            "A" => Some("1".to_owned()),
+            "EMPTY" => Some(String::new()),
+            "EVIL" => Some("x\n  key: value # }".to_owned()),
+            _ => None,
+        };
+        let mut node = Node { span: Span::start(), value: Value::Scalar(Scalar::text(text.to_owned())) };
+        let mut problems = Problems::default();
+        fill(&mut node, &lookup, &mut problems);
+        match node.value {
+            Value::Scalar(scalar) => Ok((scalar.text, scalar.plain)),
+            _ => Err(problems.into_sorted().remove(0).message),
+        }
+    }
+
+    #[test]
+    fn what_the_environment_has_is_put_in_and_may_be_a_number() {
+        for (text, expected) in [
+            ("${A}", "1"),
+            ("${A:-2}", "1"),
+            ("${B:-2}", "2"),
+            ("${B:-}", ""),
+            ("${EMPTY:-2}", "2"),
+            ("${EMPTY}", ""),
+            ("${B:-a:-b}", "a:-b"),
+            ("x${A}y${B:-2}z", "x1y2z"),
+            ("$${A} ${A}", "${A} 1"),
+            ("${EVIL}", "x\n  key: value # }"),
+        ] {
+            assert_eq!(filled(text), Ok((expected.to_owned(), true)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_variable_stays_as_it_is() {
+        for (text, expected) in [("plain", "plain"), ("$A ^a$ $$", "$A ^a$ $$"), ("$${A}", "${A}"), ("a}b", "a}b")] {
+            assert_eq!(filled(text), Ok((expected.to_owned(), false)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_filled_says_why() {
+        for (text, expected) in [
+            ("${B}", "the variable B is not set"),
+            ("${A} ${B}", "the variable B is not set"),
+            ("${", "`${` without its `}`"),
+            ("${1A}", "`${1A}` names no variable"),
+            ("${A:?no}", "`${A:?no}` names no variable"),
+            ("${A b}", "`${A b}` names no variable"),
+        ] {
+            assert_eq!(filled(text), Err(expected.to_owned()), "{text}");
+        }
+    }
+}

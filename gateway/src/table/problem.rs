@@ -1,7 +1,7 @@
 //! What is wrong with a routes file: where, what, and what to write instead.
 //!
 //! Every step of the cold path collects into one [`Problems`]; nothing here stops at the first. How a problem looks on a
-//! terminal is in [`render`], what a reload does with one is not decided here.
+//! terminal is in `render`, what a reload does with one is not decided here.
 
 mod render;
 mod similar;
@@ -10,7 +10,7 @@ pub use render::Report;
 pub use similar::nearest;
 
 /// A place in the text. Lines and columns count from 1, columns in characters; `start` and `len` are bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
     /// The line, from 1.
     pub line: u32,
@@ -113,6 +113,13 @@ impl Problems {
         let at = self.list.len();
         self.push(Problem { severity, span, message, help: None, also: None });
         &mut self.list[at]
+    }
+
+    /// Says what to write instead of the last one.
+    pub fn help_last(&mut self, help: impl Into<String>) {
+        if let Some(last) = self.list.last_mut() {
+            last.help = Some(help.into());
+        }
     }
 
     /// Takes over a problem made elsewhere.

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Cache};
 use http::HeaderValue;
 
 pub use body::{Download, Transfer, Upload};
@@ -41,8 +41,8 @@ impl Snapshot {
 /// A worker's way to the table in force.
 #[derive(Debug)]
 pub struct Snapshots {
-    // Swapped by a reload and loaded by every worker: readers never wait.
-    tables: Arc<ArcSwap<Table>>,
+    // Swapped by a reload, seen by every worker; while nothing was swapped a look costs one load of a pointer.
+    tables: RefCell<Cache<Arc<ArcSwap<Table>>, Arc<Table>>>,
     worker: usize,
     current: RefCell<Rc<Snapshot>>,
 }
@@ -54,15 +54,16 @@ impl Snapshots {
         let table = tables.load_full();
         let pools = table.upstreams.iter().map(|upstream| Pool::new(upstream.clone(), worker)).collect();
         let current = RefCell::new(Rc::new(Snapshot { generation: table.generation.into(), table, pools }));
-        Self { tables, worker, current }
+        Self { tables: RefCell::new(Cache::new(tables)), worker, current }
     }
 
     /// The snapshot of this moment. After a swap the pools of upstreams that the edit left alone are carried over.
     #[must_use]
     pub fn load(&self) -> Rc<Snapshot> {
-        let table = self.tables.load();
-        if !Arc::ptr_eq(&table, &self.current.borrow().table) {
-            let renewed = self.renew(Arc::clone(&table));
+        let mut tables = self.tables.borrow_mut();
+        let table = tables.load();
+        if !Arc::ptr_eq(table, &self.current.borrow().table) {
+            let renewed = self.renew(Arc::clone(table));
             *self.current.borrow_mut() = Rc::new(renewed);
         }
         self.current.borrow().clone()

@@ -61,8 +61,9 @@ impl Pool {
             lease.connection = std::future::poll_fn(|cx| self.take_idle(endpoint, cx)).await;
         }
         if lease.connection.is_none() {
-            let opened = Connection::open(&self.upstream, &self.upstream.endpoints[endpoint], self.worker).await?;
-            lease.connection = Some(opened);
+            // Boxed, so that the many requests that find a connection don't carry the state of the few that make one.
+            let opening = Box::pin(Connection::open(&self.upstream, &self.upstream.endpoints[endpoint], self.worker));
+            lease.connection = Some(opening.await?);
         }
         Ok(lease)
     }

@@ -22,6 +22,7 @@ pub(super) fn which(route: &Written, problems: &mut Problems) -> Option<&'static
             policies(route, action, problems);
             Some(action)
         }
+        [] if route.slipped() => None,
         [] => {
             problems
                 .error(route.name.span, format!("route `{name}` does nothing"))

@@ -54,7 +54,7 @@ fn key(route: &Route) -> Option<String> {
         Some(HostPattern::Below(name)) => _ = write!(key, "*.{name}"),
         Some(HostPattern::Regex(regex)) => _ = write!(key, "~{regex}"),
     }
-    pairs(&mut key, route.headers.as_ref().map(|Named(entries)| entries.as_slice()), |name| name.to_string());
+    pairs(&mut key, route.headers.as_ref().map(|Named(entries)| entries.as_slice()), ToString::to_string);
     pairs(&mut key, route.query.as_ref().map(|Named(entries)| entries.as_slice()), String::clone);
     Some(key)
 }

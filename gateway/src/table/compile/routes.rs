@@ -128,6 +128,7 @@ fn path(written: &Written, problems: &mut Problems) -> Option<PathMatch> {
                 .help("keep one: `path` takes everything below it, `exact` this path alone");
             None
         }
+        (false, false) if written.slipped() => None,
         (false, false) => {
             problems
                 .error(written.name.span, format!("route `{name}` has no path"))

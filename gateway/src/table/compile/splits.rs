@@ -120,7 +120,7 @@ fn weights(split: &WrittenSplit, route: &Written, problems: &mut Problems) -> Op
     let (name, Side(last), own) = split.sides.iter().rev().find_map(|(name, side)| Some((name, side, named(side)?)))?;
     let others = sum - u32::from(own);
     let mut help = match whole.checked_sub(others) {
-        Some(0) | None => "lower the others".to_owned(),
+        Some(0) | None => format!("lower them by {} in all", percent(sum - whole)),
         Some(_) if rest => format!("write `{}: {}` at most", name.as_str(), percent(whole - others)),
         Some(fits) => format!("write `{0}: {1}`, or `{0}: rest`", name.as_str(), percent(fits)),
     };

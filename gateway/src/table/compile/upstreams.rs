@@ -71,6 +71,7 @@ fn endpoints(name: &At<Name>, settings: &UpstreamSettings, problems: &mut Proble
                 .help("keep one of them");
             return None;
         }
+        (false, false) if settings.slipped() => return None,
         (false, false) => {
             problems
                 .error(name.span, format!("upstream `{shown}` has no address"))

@@ -128,12 +128,13 @@ pub struct Json {
 }
 
 impl Read for Json {
-    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        Some(Self { span: node.span, value: json(node, problems)? })
+    fn read(node: &Node, _: &mut Problems) -> Option<Self> {
+        Some(Self { span: node.span, value: json(node)? })
     }
 }
 
-fn json(node: &Node, problems: &mut Problems) -> Option<serde_json::Value> {
+/// None where a part is broken.
+fn json(node: &Node) -> Option<serde_json::Value> {
     Some(match &node.value {
         Value::Broken => return None,
         Value::Scalar(scalar) if scalar.is_null() => serde_json::Value::Null,
@@ -147,9 +148,9 @@ fn json(node: &Node, problems: &mut Problems) -> Option<serde_json::Value> {
             },
         },
         Value::Scalar(scalar) => scalar.text.as_str().into(),
-        Value::List(items) => items.iter().map(|item| json(item, problems)).collect::<Option<_>>()?,
+        Value::List(items) => items.iter().map(json).collect::<Option<_>>()?,
         Value::Map(entries) => {
-            let pairs = entries.iter().map(|(key, value)| Some((key.text.clone(), json(value, problems)?)));
+            let pairs = entries.iter().map(|(key, value)| Some((key.text.clone(), json(value)?)));
             serde_json::Value::Object(pairs.collect::<Option<_>>()?)
         }
     })

@@ -3,7 +3,7 @@
 //! A key's doc comment is its documentation everywhere; its type is its reader; its place in the struct is its place in
 //! `docs/routes.md`.
 
-use crate::table::file::read::Read;
+use crate::table::file::read::{Read, excerpt};
 use crate::table::file::tree::{Key, Node};
 use crate::table::problem::{Problems, Span, nearest};
 
@@ -38,6 +38,11 @@ macro_rules! keys {
                 self.written & Self::bit(key) != 0
             }
 
+            /// Whether there are keys that it doesn't have: one of them may be the slip of a key that seems to be missing.
+            pub fn slipped(&self) -> bool {
+                self.written & $crate::table::file::keys::SLIPPED != 0
+            }
+
             /// The bit of a key in `written`.
             pub fn bit(key: &str) -> u32 {
                 Self::KNOWN.iter().position(|known| *known == key).map_or(0, |at| 1 << at)
@@ -52,14 +57,14 @@ macro_rules! keys {
                 let map = $crate::table::file::keys::Map {
                     what: $what,
                     span: node.span,
-                    entries: node.map($what, problems)?,
+                    entries: node.map(concat!("a map of keys for ", $what), problems)?,
                     known: Self::KNOWN,
                     later: &[$($later),*],
                 };
-                map.refuse_others(problems);
+                let slipped = map.refuse_others(problems);
                 // Every key is read before the first bad one ends it.
                 $(let $field = map.read(stringify!($field), problems);)*
-                let written = map.entries.iter().fold(0, |bits, (key, _)| bits | Self::bit(&key.text));
+                let written = map.entries.iter().fold(slipped, |bits, (key, _)| bits | Self::bit(&key.text));
                 Some(Self { span: node.span, written, $($field: $field?,)* })
             }
         }
@@ -81,6 +86,10 @@ macro_rules! short_or_map {
             ) -> Option<Self> {
                 match &node.value {
                     $crate::table::file::tree::Value::Map(_) => $map::read(node, problems).map(Self),
+                    $crate::table::file::tree::Value::List(_) => {
+                        let what = <$word as $crate::table::file::read::Word>::WHAT;
+                        node.misplaced(&format!("{what}, or a map"), problems)
+                    }
                     _ => {
                         let word = $crate::table::file::read::At::<$word>::read(node, problems)?;
                         let written = $map::bit(stringify!($key));
@@ -107,6 +116,9 @@ macro_rules! short_or_map {
     };
 }
 pub(crate) use short_or_map;
+
+/// The bit that says that a map has unknown keys.
+pub const SLIPPED: u32 = 1 << 31;
 
 /// A map of the tree under the eyes of the keys that it may have.
 pub struct Map<'a> {
@@ -141,19 +153,23 @@ const ELSEWHERE: [(&str, &str); 14] = [
 ];
 
 impl Map<'_> {
-    /// The value of one key.
+    /// The value of one key. That it is missing is only said where no strange key stands in its place.
     pub fn read<T: Read>(&self, name: &str, problems: &mut Problems) -> Option<T> {
         match self.entries.iter().find(|(key, _)| key.text == name) {
             Some((_, node)) => T::read(node, problems),
             None => T::absent().or_else(|| {
-                problems.error(self.span, format!("{} needs `{name}`", self.what));
+                let strange = |(key, _): &(Key, Node)| !self.known.contains(&key.text.as_str());
+                if !self.entries.iter().any(strange) {
+                    problems.error(self.span, format!("{} needs `{name}`", self.what));
+                }
                 None
             }),
         }
     }
 
-    /// Reports every key that is none of the known ones.
-    pub fn refuse_others(&self, problems: &mut Problems) {
+    /// Reports every key that is none of the known ones, and gives [`SLIPPED`] where there are any.
+    pub fn refuse_others(&self, problems: &mut Problems) -> u32 {
+        let mut slipped = 0;
         for (key, _) in self.entries {
             let text = key.text.as_str();
             if self.known.contains(&text) || text.contains("${") {
@@ -163,7 +179,8 @@ impl Map<'_> {
                 problems.error(key.span, format!("`{text}` is not supported yet")).help("leave it out");
                 continue;
             }
-            let name = crate::table::file::read::excerpt(text);
+            slipped = SLIPPED;
+            let name = excerpt(text);
             let problem = problems.error(key.span, format!("{} has no key `{name}`", self.what));
             let moved = ELSEWHERE.iter().find(|(theirs, ours)| *theirs == text && self.known.contains(ours));
             let near = nearest(text, self.known.iter().chain(self.later).copied());
@@ -172,5 +189,6 @@ impl Map<'_> {
                 None => problem.help(format!("its keys: {}", self.known.join(", "))),
             };
         }
+        slipped
     }
 }

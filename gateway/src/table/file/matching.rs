@@ -25,11 +25,14 @@ impl Word for Path {
     fn parse(scalar: &Scalar) -> Result<Self, Wrong> {
         let text = scalar.text.as_str();
         let shown = excerpt(text);
-        if !text.starts_with('/') {
+        if text.starts_with('~') {
             return Err(Wrong::new(
-                format!("the path `{shown}` does not begin with `/`"),
-                format!("write `/{}`", text.trim_start_matches('~')),
+                format!("a path is no regular expression: `{shown}`"),
+                "write a `path`, which takes everything below it, or an `exact`",
             ));
+        }
+        if !text.starts_with('/') {
+            return Err(Wrong::new(format!("the path `{shown}` does not begin with `/`"), format!("write `/{text}`")));
         }
         if text.len() > LONGEST_PATH {
             return Err(Wrong::new(

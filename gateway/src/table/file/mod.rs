@@ -1,7 +1,7 @@
 //! The routes file as it is written: text → [`File`], or every problem with its place.
 //!
 //! First half of the cold path. YAML → tree ([`tree`]) → variables filled ([`crate::table::environment`]) → keys and values
-//! read ([`read`], [`keys`]) into the structs of this folder, which say what a key is and how its value is written. Whether
+//! read ([`mod@read`], [`mod@keys`]) into the structs of this folder, which say what a key is and how its value is written. Whether
 //! the file makes sense as a whole (names, sums, reachability) is `compile`'s question, not asked here.
 
 pub mod address;

@@ -1,6 +1,8 @@
 //! Names: of routes, upstreams and sticky groups. They are metric labels and stand in logs, so they are short and plain.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -37,7 +39,7 @@ impl Word for Name {
         }
         if text.is_empty() || text.trim() != text {
             return Err(Wrong::new(
-                format!("a name neither is empty nor begins or ends with a space: `{}`", excerpt(text)),
+                format!("a name can't be empty, or begin or end with a space: `{}`", excerpt(text)),
                 help,
             ));
         }
@@ -74,17 +76,23 @@ impl<K: Word, T: JsonSchema> JsonSchema for Named<K, T> {
     }
 }
 
-impl<K: Word + PartialEq, T: Read> Read for Named<K, T> {
+impl<K: Word + Clone + Eq + Hash, T: Read> Read for Named<K, T> {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
         let entries = node.map(&format!("a map from {} to {}", K::WHAT, "its value"), problems)?;
         if entries.is_empty() {
-            problems.error(node.span, "the map is empty").help("leave the key out, or name something");
+            problems.error(node.span, "the map is empty").help("leave the key out, or write an entry");
             return None;
         }
         let mut read: Vec<(At<K>, T)> = Vec::with_capacity(entries.len());
+        let mut seen = HashSet::new();
         for (key, value) in entries {
             let key = At::<K>::key(key, problems);
             let value = T::read(value, problems);
+            if let Some(key) = &key
+                && !seen.insert(key.value.clone())
+            {
+                problems.error(key.span, "this name is here twice, in upper and lower case").help("keep one of them");
+            }
             if let (Some(key), Some(value)) = (key, value) {
                 read.push((key, value));
             }

@@ -37,9 +37,15 @@ impl<T: Read> Read for Option<T> {
 /// A list of what could be read. An empty one is refused: it is a slip wherever a routes file has a list.
 impl<T: Read> Read for Vec<T> {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        let items = node.list("a list", problems)?;
+        let before = problems.errors();
+        let Some(items) = node.list("a list", problems) else {
+            if let (Value::Scalar(scalar), true) = (&node.value, problems.errors() > before) {
+                problems.help_last(format!("write `[{}]`", excerpt(&scalar.text)));
+            }
+            return None;
+        };
         if items.is_empty() {
-            problems.error(node.span, "the list is empty").help("leave the key out, or name something");
+            problems.error(node.span, "the list is empty").help("write at least one entry");
             return None;
         }
         Some(items.iter().filter_map(|item| T::read(item, problems)).collect())
@@ -134,8 +140,13 @@ impl<T: Word> JsonSchema for At<T> {
 
 impl<T: Word> At<T> {
     /// A map's key as a word.
+    ///
+    /// None without a problem for a key with `${…}`, which has been reported where the environment was filled in.
     pub fn key(key: &Key, problems: &mut Problems) -> Option<Self> {
-        let scalar = Scalar { text: key.text.clone(), plain: true, filled: None };
+        if key.text.contains("${") {
+            return None;
+        }
+        let scalar = Scalar::word(key.text.clone());
         Self::read(&Node { span: key.span, value: Value::Scalar(scalar) }, problems)
     }
 }

@@ -6,9 +6,16 @@ use std::fmt::Write as _;
 
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::File;
+use super::answer::{Redirect, Respond};
+use super::route::{Defaults, Route};
+use super::server::{ClientTimeout, DrainPhases, LogSettings, Server};
+use super::split::SideSettings;
+use super::sticky::StickySettings;
+use super::timeout::Phases;
+use super::upstream::UpstreamSettings;
 
 /// The JSON schema (draft 2020-12), indented, with a newline at its end.
 pub fn json() -> String {
@@ -52,35 +59,35 @@ fn tidy(value: &mut Value) {
     }
 }
 
-/// `docs/routes.md`: one section for each map, one row for each key.
+/// `docs/routes.md`: one section for each map, one row for each key, in the structs' order.
 pub fn markdown() -> String {
     let mut schema = generator().into_root_schema_for::<File>().to_value();
     tidy(&mut schema);
     let mut out = String::from(INTRODUCTION);
-    section(&mut out, "The file", &schema);
+    section(&mut out, "The file", &schema, File::KNOWN);
     let maps = schema.get("$defs").and_then(Value::as_object);
-    for (title, name) in SECTIONS {
+    for (title, name, keys) in SECTIONS {
         if let Some(map) = maps.and_then(|maps| maps.get(name)) {
-            section(&mut out, title, map);
+            section(&mut out, title, map, keys);
         }
     }
     out
 }
 
-/// The order of the page: the struct of each map, and its heading.
-const SECTIONS: [(&str, &str); 12] = [
-    ("server", "Server"),
-    ("server.timeout", "ClientTimeout"),
-    ("server.drain", "DrainPhases"),
-    ("server.access_log", "LogSettings"),
-    ("defaults", "Defaults"),
-    ("upstreams: the long form of one", "UpstreamSettings"),
-    ("routes: an entry", "Route"),
-    ("split: the long form of an entry", "SideSettings"),
-    ("sticky: the long form", "StickySettings"),
-    ("timeout", "Phases"),
-    ("respond", "Respond"),
-    ("redirect", "Redirect"),
+/// The order of the page: each map's heading, its struct and its keys.
+const SECTIONS: [(&str, &str, &[&str]); 12] = [
+    ("server", "Server", Server::KNOWN),
+    ("server.timeout", "ClientTimeout", ClientTimeout::KNOWN),
+    ("server.drain, the long form", "DrainPhases", DrainPhases::KNOWN),
+    ("server.access_log, the long form", "LogSettings", LogSettings::KNOWN),
+    ("defaults", "Defaults", Defaults::KNOWN),
+    ("upstreams, the long form of one", "UpstreamSettings", UpstreamSettings::KNOWN),
+    ("routes, an entry", "Route", Route::KNOWN),
+    ("split, the long form of an entry", "SideSettings", SideSettings::KNOWN),
+    ("sticky, the long form", "StickySettings", StickySettings::KNOWN),
+    ("timeout, the long form", "Phases", Phases::KNOWN),
+    ("respond", "Respond", Respond::KNOWN),
+    ("redirect", "Redirect", Redirect::KNOWN),
 ];
 
 const INTRODUCTION: &str = "\
@@ -101,14 +108,15 @@ are in [examples](examples).
 - Unknown keys, and keys of a later version, are refused, never ignored.
 ";
 
-fn section(out: &mut String, title: &str, map: &Value) {
+fn section(out: &mut String, title: &str, map: &Value, keys: &[&str]) {
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let required = map.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
     _ = write!(out, "\n## {title}\n\n{}\n\n", text(map, "description"));
     out.push_str("| key | type | default | meaning | example |\n|---|---|---|---|---|\n");
-    for (key, schema) in map.get("properties").and_then(Value::as_object).unwrap_or(&Map::new()) {
+    for key in keys {
+        let Some(schema) = map.pointer(&format!("/properties/{key}")) else { continue };
         let default = match schema.get("default") {
-            _ if required.contains(&Value::from(key.as_str())) => "(required)".to_owned(),
+            _ if required.contains(&Value::from(*key)) => "(required)".to_owned(),
             Some(default) => format!("`{}`", yaml(default)),
             None => String::new(),
         };
@@ -134,9 +142,16 @@ fn kind(schema: &Value) -> String {
     match schema.get("type").and_then(Value::as_str) {
         Some("array") => format!("list of {}", of("items").unwrap_or_default()),
         Some("object") => format!("map to {}", of("additionalProperties").unwrap_or_default()),
-        _ if schema.get("$ref").is_some() => "a map".to_owned(),
-        _ => String::new(),
+        _ => schema.get("$ref").and_then(Value::as_str).map(link).unwrap_or_default(),
     }
+}
+
+/// A map that has a section of its own.
+fn link(reference: &str) -> String {
+    let section = SECTIONS.iter().find(|(_, name, _)| reference.ends_with(&format!("/{name}")));
+    let title = section.map_or("", |(title, ..)| title);
+    let anchor = title.replace(' ', "-").replace([',', '.'], "");
+    format!("[map](#{anchor})")
 }
 
 /// A value as one would write it in a line of YAML.

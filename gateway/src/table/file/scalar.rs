@@ -24,13 +24,17 @@ impl Word for bool {
     const WHAT: &'static str = "true or false";
 
     fn parse(scalar: &Scalar) -> Result<Self, Wrong> {
-        match scalar.text.to_ascii_lowercase().as_str() {
+        let text = scalar.text.to_ascii_lowercase();
+        match text.as_str() {
             "true" if scalar.plain => Ok(true),
             "false" if scalar.plain => Ok(false),
-            "yes" | "on" | "1" | "true" => {
+            "true" | "false" => {
+                Err(Wrong::new(format!("\"{text}\" is a text"), format!("write `{text}`, without quotes")))
+            }
+            "yes" | "on" | "1" => {
                 Err(Wrong::new(format!("`{}` is neither true nor false", scalar.text), "write `true`"))
             }
-            "no" | "off" | "0" | "false" => {
+            "no" | "off" | "0" => {
                 Err(Wrong::new(format!("`{}` is neither true nor false", scalar.text), "write `false`"))
             }
             _ => Err(Wrong::new(

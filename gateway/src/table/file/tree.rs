@@ -21,10 +21,16 @@ const MAX_DEPTH: usize = 24;
 /// Keys, values, maps and lists in one file.
 const MAX_NODES: usize = 1_000_000;
 
+/// Aliases and merge keys in one file.
+const MAX_ALIASES: usize = 10_000;
+
+/// What all of them may unfold to, in parser events.
+const MAX_UNFOLDED: usize = 200_000;
+
 /// A value and where it stands.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Where the value stands; for an alias, where its anchor's value does.
+    /// Where the value stands; for an alias or a merged key, where that does.
     pub span: Span,
     /// What stands there.
     pub value: Value,
@@ -52,6 +58,20 @@ pub struct Scalar {
     pub plain: bool,
     /// What the environment put into it.
     pub filled: Option<Box<Filled>>,
+    /// Where its text stands: elsewhere than the node, if that is an alias.
+    written: Span,
+}
+
+impl Scalar {
+    /// A quoted scalar with this text.
+    pub fn text(text: String) -> Self {
+        Self { text, ..Self::default() }
+    }
+
+    /// A plain scalar with this text.
+    pub fn word(text: String) -> Self {
+        Self { text, plain: true, ..Self::default() }
+    }
 }
 
 /// A map's key.
@@ -78,7 +98,11 @@ pub fn parse(text: &str) -> Result<Node, Box<Problem>> {
             max_nodes: MAX_NODES,
             max_events: 2 * MAX_NODES,
             max_documents: 1,
+            max_aliases: MAX_ALIASES,
+            max_merge_keys: MAX_ALIASES,
+            max_recorded_anchor_events: MAX_UNFOLDED,
         },
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_UNFOLDED },
         duplicate_keys: DuplicateKeyPolicy::Error,
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
         reject_unsupported_tags: true,
@@ -95,7 +119,7 @@ pub fn parse(text: &str) -> Result<Node, Box<Problem>> {
 fn settle(node: &mut Node, text: &str) {
     match &mut node.value {
         Value::Scalar(scalar) => {
-            let written = node.span.slice(text);
+            let written = scalar.written.slice(text);
             if scalar.plain {
                 written.clone_into(&mut scalar.text);
             } else {
@@ -116,14 +140,18 @@ fn settle(node: &mut Node, text: &str) {
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Value>::deserialize(deserializer)?;
-        Ok(Self { span: Span::from(spanned.defined), value: spanned.value })
+        let mut node = Self { span: Span::from(spanned.referenced), value: spanned.value };
+        if let Value::Scalar(scalar) = &mut node.value {
+            scalar.written = Span::from(spanned.defined);
+        }
+        Ok(node)
     }
 }
 
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<String>::deserialize(deserializer)?;
-        Ok(Self { span: Span::from(spanned.defined), text: spanned.value })
+        Ok(Self { span: Span::from(spanned.referenced), text: spanned.value })
     }
 }
 
@@ -170,11 +198,11 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Scalar(Scalar { text: text.to_owned(), ..Scalar::default() }))
+        Ok(Value::Scalar(Scalar::text(text.to_owned())))
     }
 
     fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::Scalar(Scalar { text, ..Scalar::default() }))
+        Ok(Value::Scalar(Scalar::text(text)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {

@@ -125,6 +125,7 @@ struct Paint {
     color: bool,
 }
 
+#[derive(Clone, Copy)]
 enum Hue {
     Red,
     Yellow,
