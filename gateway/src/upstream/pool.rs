@@ -27,6 +27,8 @@ pub struct Pool {
     upstream: Arc<Upstream>,
     worker: usize,
     slots: Box<[Slot]>,
+    /// The time of the last sweep: near enough to tell how long a connection has been idle, and no clock to read for each request.
+    swept: Cell<Instant>,
 }
 
 /// What belongs to one endpoint.
@@ -39,7 +41,7 @@ struct Slot {
 impl Pool {
     pub(super) fn new(upstream: Arc<Upstream>, worker: usize) -> Rc<Self> {
         let slots = upstream.endpoints.iter().map(|_| Slot::default()).collect();
-        Rc::new(Self { upstream, worker, slots })
+        Rc::new(Self { upstream, worker, slots, swept: Cell::new(Instant::now()) })
     }
 
     /// Whose connections these are.
@@ -94,7 +96,7 @@ impl Pool {
     fn give_back(&self, endpoint: usize, mut connection: Connection) {
         let mut idle = self.slots[endpoint].idle.borrow_mut();
         if idle.len() < MAX_IDLE {
-            connection.idle_since = Instant::now();
+            connection.idle_since = self.swept.get();
             connection.reused = true;
             idle.push(connection);
             self.upstream.series.idle(self.worker, self.idle_connections(endpoint, idle.len()));
@@ -104,6 +106,7 @@ impl Pool {
     /// Closes what has been idle for longer than `keepalive`, and what the upstream has closed.
     pub(super) fn sweep(&self) {
         let now = Instant::now();
+        self.swept.set(now);
         for (endpoint, slot) in self.slots.iter().enumerate() {
             let mut idle = slot.idle.borrow_mut();
             let mut cx = Context::from_waker(Waker::noop());
