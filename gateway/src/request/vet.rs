@@ -44,7 +44,8 @@ fn is_host(host: &[u8]) -> bool {
         None => true,
         Some(0) if host[0] == b':' => false,
         Some(colon) if host[colon] == b':' => host[colon + 1..].iter().all(u8::is_ascii_digit),
-        Some(_) => Authority::try_from(host).is_ok_and(|authority| !authority.as_str().contains('@')),
+        // A comma may stand in a name, but is what two `Host` lines become when somebody joins them.
+        Some(_) => Authority::try_from(host).is_ok_and(|authority| !authority.as_str().contains(['@', ','])),
     }
 }
 
