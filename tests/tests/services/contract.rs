@@ -1,5 +1,6 @@
 //! What existing clients rely on: lists, ids, what a POST answers, exact paths, methods.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::thread;
 
@@ -232,4 +233,21 @@ fn every_metric_is_there_from_the_start(system: &System) {
     ] {
         assert!(after.contains(series), "{series} is missing:\n{after}");
     }
+}
+
+/// Every metric of docs/services.md is on a page, and every one on a page is in the document.
+#[test]
+fn the_documented_metrics_are_those_that_are_served() {
+    let documented = include_str!("../../../docs/services.md");
+    let documented: BTreeSet<&str> =
+        documented.lines().filter_map(|line| line.strip_prefix("| `cinema_")?.split('`').next()).collect();
+    let folder = Folder::new();
+    let page = |process: &mut Process| http::get(process.address(), "/metrics").text();
+    let mut served = BTreeSet::new();
+    for service in ["monolith", "events"] {
+        let page = page(&mut start(service, &folder, &Store::Sqlite, &[]));
+        let names = page.lines().filter_map(|line| line.strip_prefix("# TYPE cinema_")?.split(' ').next());
+        served.extend(names.map(str::to_owned));
+    }
+    assert_eq!(served.iter().map(String::as_str).collect::<BTreeSet<_>>(), documented);
 }

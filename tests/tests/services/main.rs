@@ -1,7 +1,7 @@
 //! The services as their clients know them, on both databases; and what they do when a database is away.
 //!
 //! `contract` and `errors` run on SQLite and on PostgreSQL, each test with a database and processes of its own; `outage` and
-//! `schema` are of PostgreSQL, `life` of any process.
+//! `schema` are of PostgreSQL, `life` is of any process, `system` of all in one.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
@@ -10,6 +10,7 @@ mod errors;
 mod life;
 mod outage;
 mod schema;
+mod system;
 
 use std::net::SocketAddr;
 
