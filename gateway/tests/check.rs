@@ -26,7 +26,7 @@ fn a_good_file_is_ok_and_says_what_pins_it() {
     let output = gateway(&["check", "routes.yaml"], &[("MOVIES_MIGRATION_PERCENT", "80")]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(text(&output.stderr), "");
-    let expected = "routes.yaml: ok, 5 routes, 3 upstreams\n  note: weight of movies in route movies is pinned by \
+    let expected = "routes.yaml: ok, 6 routes, 3 upstreams\n  note: weight of movies in route movies is pinned by \
                     MOVIES_MIGRATION_PERCENT=80; editing its default does nothing\n";
     assert_eq!(text(&output.stdout), expected);
 }
@@ -36,7 +36,7 @@ fn all_files_are_looked_at_and_one_bad_one_is_status_2() {
     let bad = "gateway/tests/bad/sums.yaml";
     let output = gateway(&["check", bad, "routes.yaml", "gateway/tests/bad/missing.yaml"], &[]);
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(text(&output.stdout), "routes.yaml: ok, 5 routes, 3 upstreams\n");
+    assert_eq!(text(&output.stdout), "routes.yaml: ok, 6 routes, 3 upstreams\n");
     let stderr = text(&output.stderr);
     let expected = "error: the weights of route `ninety` add up to 90, not 100\n  --> gateway/tests/bad/sums.yaml:21:17\n   |\n\
                     21 |       monolith: 40\n   |                 ^^\n   = help: write `monolith: 50`, or `monolith: rest`\n";
