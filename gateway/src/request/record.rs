@@ -114,6 +114,12 @@ impl Record {
         }
     }
 
+    /// Its id as text: an id is visible ASCII, whoever made it.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.request_id.to_str().unwrap_or_default()
+    }
+
     /// Counts the head of an upstream's answer.
     pub fn first_byte(&self) {
         self.series().first_byte(self.worker.index, self.started.elapsed());
@@ -131,7 +137,7 @@ impl Record {
 
     /// The upstream failed in the middle of its answer: the client sees a broken body, and it is not the client that left.
     pub fn broke_off(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) {
-        tracing::warn!(request_id = ?self.request_id, error = %error, "an answer broke off");
+        tracing::warn!(request_id = self.id(), error = %error, "an answer broke off");
         self.complete();
     }
 
@@ -154,7 +160,7 @@ impl Record {
         let (status, reason) = error.status();
         self.worker.cells().rejected(reason);
         if status.is_server_error() {
-            tracing::warn!(request_id = ?self.request_id, reason = error.reason(), error = %error, "a request failed");
+            tracing::warn!(request_id = self.id(), reason = error.reason(), error = %error, "a request failed");
         }
         error.answer(&self.request_id)
     }

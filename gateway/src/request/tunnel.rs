@@ -71,7 +71,7 @@ pub async fn open(
         };
         // A tunnel ends when either side has had enough: a reset is as good an end as any.
         let ended = joined.await;
-        tracing::debug!(request_id = ?record.request_id, ?ended, "a tunnel ended");
+        tracing::debug!(request_id = record.id(), ?ended, "a tunnel ended");
         drop((lease, open, record));
     });
     Ok(Response::from_parts(head, Body::from(bytes::Bytes::new())))
