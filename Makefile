@@ -22,8 +22,8 @@ test: need ## every test, on real PostgreSQL and Kafka; installs what is missing
 postman: ## the Postman collection against what `make run` started
 	@tests/tools/newman.sh run tests/postman/cinemaabyss.json
 
-bench: need ## CPU per request of the gateway, nginx and HAProxy, side by side (SCENARIOS=get for one)
-	cargo build --release --workspace --bins
+bench: need ## CPU per request of the gateway as it is shipped, nginx and HAProxy, side by side (SCENARIOS=get for one)
+	cargo build --profile dist -p gateway --bin gateway
 	@tests/tools/need.sh python3=python3
 	@tests/bench/run $(SCENARIOS)
 

@@ -5,9 +5,9 @@
 //! - What all of them share: [`http`] (routes, bodies, answers, the listener), [`db`] (the pool, the two dialects), [`error`]
 //!   (what goes wrong, and its status), [`time`], [`metrics`], [`log`], [`settings`].
 //! - [`service`] composes domains into a service, [`process`] is the process around it; each file in `bin/` names the
-//!   domains of one.
+//!   domains of one. [`system`] is all of them and the gateway in one process.
 //!
-//! Imports go one way: `bin` → `process` → `service` → domains → `http`, `db` → `error`. The wire contract is in
+//! Imports go one way: `bin` → `system` → `process` → `service` → domains → `http`, `db` → `error`. The wire contract is in
 //! `docs/services.md`.
 
 #![deny(unsafe_code)]
@@ -24,5 +24,6 @@ pub mod process;
 pub mod service;
 pub mod settings;
 pub mod subscriptions;
+pub mod system;
 pub mod time;
 pub mod users;

@@ -9,12 +9,14 @@ use crate::settings::{LogFormat, SettingsError};
 /// What is logged when `RUST_LOG` says nothing: our own lines, and only what is wrong from the libraries.
 const DEFAULT: &str = "info,sqlx=warn,librdkafka=error,rdkafka=error";
 
-/// Installs the log of the process. Where the format isn't set, a terminal gets text and everything else JSON.
+/// Installs the log of the process. Where the format isn't set, a terminal gets text and everything else JSON. `quiet` is
+/// what the process leaves out by default, as of `RUST_LOG`.
 ///
 /// # Errors
 /// `RUST_LOG` can't be read.
-pub fn install(format: Option<LogFormat>, filter: Option<&str>) -> Result<(), SettingsError> {
-    let filter = EnvFilter::try_new(filter.unwrap_or(DEFAULT)).map_err(|problem| SettingsError {
+pub fn install(format: Option<LogFormat>, filter: Option<&str>, quiet: &str) -> Result<(), SettingsError> {
+    let filter = filter.map_or_else(|| format!("{DEFAULT},{quiet}"), str::to_owned);
+    let filter = EnvFilter::try_new(filter.trim_end_matches(',')).map_err(|problem| SettingsError {
         variable: "RUST_LOG",
         problem: problem.to_string(),
         instead: "a level (error, warn, info, debug, trace), or target=level pairs separated by commas",

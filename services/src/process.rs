@@ -1,12 +1,13 @@
 //! A process around a service: settings, log, runtime, and the signals that end it.
 
+use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::log;
-use crate::service::{EVERYWHERE, Service, StartError};
+use crate::service::{Service, StartError};
 use crate::settings::Settings;
 
 /// What is still running when everything has been told to stop gets this long.
@@ -14,26 +15,33 @@ const LEFTOVERS: Duration = Duration::from_secs(1);
 
 /// The whole life of a process that serves one service.
 pub fn run(service: &Service) -> ExitCode {
-    ended(service.name, live(service))
-}
-
-fn live(service: &Service) -> Result<(), StartError> {
-    let settings = Settings::from_env()?;
-    log::install(settings.log_format, settings.log_filter.as_deref())?;
-    let runtime = tokio::runtime::Runtime::new().map_err(StartError::Runtime)?;
-    runtime.block_on(async {
+    let work = async |settings: Settings| {
         let end = Signals::new()?;
-        let running = service.start(&settings, EVERYWHERE).await?;
+        // Every address of the machine: a service is reached from other machines and containers.
+        let address = (Ipv4Addr::UNSPECIFIED, settings.port.unwrap_or(service.port)).into();
+        let running = service.start(&settings, address, "PORT").await?;
         end.wait().await;
         running.stop().await;
-        Ok::<(), StartError>(())
-    })?;
-    runtime.shutdown_timeout(LEFTOVERS);
-    Ok(())
+        Ok(())
+    };
+    live(service.name, "", work)
+}
+
+/// The life of a process around `work`; `quiet` is what its log leaves out by default.
+pub fn live(name: &str, quiet: &str, work: impl AsyncFnOnce(Settings) -> Result<(), StartError>) -> ExitCode {
+    let lived = || {
+        let settings = Settings::from_env()?;
+        log::install(settings.log_format, settings.log_filter.as_deref(), quiet)?;
+        let runtime = tokio::runtime::Runtime::new().map_err(StartError::Runtime)?;
+        runtime.block_on(work(settings))?;
+        runtime.shutdown_timeout(LEFTOVERS);
+        Ok(())
+    };
+    ended(name, lived())
 }
 
 /// Says what kept a process from starting. Status 2, as of every command that is called wrongly.
-pub fn ended(name: &str, result: Result<(), StartError>) -> ExitCode {
+fn ended(name: &str, result: Result<(), StartError>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {

@@ -3,7 +3,7 @@
 //! The monolith is the domain modules composed into one process: extracting a service is moving a name from one list to
 //! another. What a domain needs is in its type, so a service opens no database for a domain that has none.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +66,9 @@ pub enum StartError {
     /// Kafka's client, which is a fault of ours too.
     #[error("no client for Kafka: {0}")]
     Kafka(#[from] rdkafka::error::KafkaError),
+    /// The gateway, where it is in the same process.
+    #[error("{0}")]
+    Gateway(#[from] gateway::StartError),
     /// The threads.
     #[error("no runtime: {0}")]
     Runtime(std::io::Error),
@@ -73,9 +76,14 @@ pub enum StartError {
 
 /// A service that listens.
 pub struct Running {
+    /// Its name.
+    pub name: &'static str,
     /// Where.
     pub address: SocketAddr,
-    name: &'static str,
+    /// The database, as people know it.
+    pub database: Option<String>,
+    /// The brokers, as people know them.
+    pub brokers: Option<String>,
     stop: watch::Sender<bool>,
     served: JoinHandle<std::io::Result<()>>,
     held: Held,
@@ -89,13 +97,17 @@ struct Held {
 }
 
 impl Service {
-    /// Starts it on `host` and the port of the settings or its own, and returns when it listens.
+    /// Starts it at an address, which `variable` of the environment says, and returns when it listens.
     ///
     /// # Errors
     /// The port is taken, or the settings can't be used.
-    pub async fn start(&self, settings: &Settings, host: IpAddr) -> Result<Running, StartError> {
-        let wanted = SocketAddr::new(host, settings.port.unwrap_or(self.port));
-        let refused = |problem| StartError::Listen { service: self.name, address: wanted, variable: "PORT", problem };
+    pub async fn start(
+        &self,
+        settings: &Settings,
+        wanted: SocketAddr,
+        variable: &'static str,
+    ) -> Result<Running, StartError> {
+        let refused = |problem| StartError::Listen { service: self.name, address: wanted, variable, problem };
         let listener = TcpListener::bind(wanted).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
 
@@ -117,9 +129,10 @@ impl Service {
         let (stop, stopped) = watch::channel(false);
         let app = api.into_app(self.name, Arc::new(metrics));
         let served = tokio::spawn(serve(listener, app, stopped));
-        let (database, brokers) = (held.db.as_ref().map(Db::shown), held.events.as_ref().map(Events::shown));
+        let database = held.db.as_ref().map(|db| db.shown().to_owned());
+        let brokers = held.events.as_ref().map(Events::shown);
         tracing::info!(service = self.name, %address, database, brokers, "listening");
-        Ok(Running { address, name: self.name, stop, served, held })
+        Ok(Running { name: self.name, address, database, brokers, stop, served, held })
     }
 }
 
@@ -161,6 +174,3 @@ impl Running {
         tracing::info!(service = self.name, "stopped");
     }
 }
-
-/// Every address of the machine: a service is reached from other machines and containers.
-pub const EVERYWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);

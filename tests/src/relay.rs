@@ -57,7 +57,8 @@ impl Relay {
     }
 
     fn with(server: String, rewrite: impl FnOnce(SocketAddr) -> Option<Box<Rewrite>>) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap_or_else(|problem| panic!("a port: {problem}"));
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap_or_else(|problem| panic!("a port: {problem}"));
         let address = listener.local_addr().unwrap_or_else(|problem| panic!("its port: {problem}"));
         let (way, open) = (Mutex::new(Way::Open), Mutex::default());
         let shared = Arc::new(Shared { server, way, open, rewrite: rewrite(address) });
