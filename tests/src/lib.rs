@@ -1,34 +1,44 @@
-//! The harness of the end-to-end tests: real programs, real sockets, free ports, and one bounded way to wait.
+//! The harness of the end-to-end tests: it starts the real programs on free ports and waits on states, never on time.
 //!
-//! A test starts a release binary with [`process`], and waits for a state of it with [`eventually`], never for an amount of time.
+//! - [`gateway`](mod@gateway): the gateway on free ports, with a file to edit
+//! - [`upstream`]: a server behind it that does what a test says
+//! - [`client`]: a connection that stays open; [`load`]: many of them at a known rate
+//! - [`scrape`]: a page of metrics, to count by
+//! - [`process`]: one of the release binaries with its environment, its log and its end
+//! - [`http`]: a client that sends what a test says, byte for byte, and reads one answer
+//! - [`wire`]: HTTP/1.1 as bytes, for both ends
+//! - [`servers`]: the PostgreSQL and the Kafka that `make test` starts, a database of a test's own in the one
+//! - [`relay`]: a TCP relay in front of either, which a test can cut
+//! - [`folder`]: a folder that is gone when the test is over
 
+pub mod client;
+pub mod folder;
+pub mod gateway;
+pub mod http;
+pub mod load;
 pub mod process;
+pub mod relay;
+pub mod scrape;
+pub mod servers;
+pub mod upstream;
+pub mod wire;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::{Instant, MissedTickBehavior, interval};
+/// How long a state may take to come about; far above what it takes, for machines that do other things too.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
-pub use process::{Process, Program};
-
-/// How long a state may take to come about. Generous, because a loaded machine is no failure.
-pub const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Between two looks at a state.
-const LOOK: Duration = Duration::from_millis(5);
-
-/// Looks again and again until `look` sees something, and returns that. This is the only place where a test waits for time.
+/// Asks every few milliseconds until `state` answers; the one place where a test waits.
 ///
 /// # Panics
-/// After [`PATIENCE`], with `what`.
-pub async fn eventually<T>(what: impl std::fmt::Display, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let latest = Instant::now() + PATIENCE;
-    let mut ticks = interval(LOOK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+/// After [`PATIENCE`], with what was waited for.
+pub fn until<T>(what: &str, mut state: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
     loop {
-        ticks.tick().await;
-        if let Some(seen) = look().await {
-            return seen;
+        if let Some(reached) = state() {
+            return reached;
         }
-        assert!(Instant::now() < latest, "not within {} s: {what}", PATIENCE.as_secs());
+        assert!(Instant::now() < end, "after {PATIENCE:?} still not: {what}");
+        std::thread::park_timeout(Duration::from_millis(10));
     }
 }
