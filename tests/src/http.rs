@@ -1,10 +1,12 @@
 //! A client of one request a connection, that sends what it is told and hides nothing of the answer.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
+
+use crate::wire::{self, Framing, Headers};
 
 /// Longer than anything that is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -15,15 +17,36 @@ pub struct Answer {
     /// Its status.
     pub status: u16,
     /// Its headers, names in lower case.
-    pub headers: Vec<(String, String)>,
+    pub headers: Headers,
     /// Its body.
     pub body: Vec<u8>,
+    /// The fields after a chunked body.
+    pub trailers: Headers,
 }
 
 impl Answer {
+    /// Reads one, body and all; `bodyless` is the answer to a HEAD. A `100 Continue` before it is passed over.
+    ///
+    /// # Errors
+    /// The connection ends or breaks first, or what comes is no HTTP.
+    pub fn read(from: &mut impl BufRead, bodyless: bool) -> io::Result<Self> {
+        loop {
+            let head = wire::read_head(from)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+            let status = head.word(1).parse().map_err(|_| io::Error::other(format!("no status: `{}`", head.first)))?;
+            let framing = match status {
+                100 => continue,
+                101 | 204 | 304 => Framing::None,
+                _ if bodyless => Framing::None,
+                _ => head.framing(Framing::Close),
+            };
+            let body = wire::read_body(from, framing)?;
+            return Ok(Self { status, headers: head.headers, body: body.bytes, trailers: body.trailers });
+        }
+    }
+
     /// The first header of that name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        wire::first(&self.headers, name)
     }
 
     /// The body as JSON.
@@ -118,24 +141,5 @@ pub fn head(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], 
 /// # Errors
 /// The connection breaks first, or what comes is no HTTP.
 pub fn read(stream: TcpStream, bodyless: bool) -> std::io::Result<Answer> {
-    let broken = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what.to_owned());
-    let mut reader = BufReader::new(stream);
-    let mut line = || -> std::io::Result<String> {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        Ok(line.trim_end().to_owned())
-    };
-    let first = line()?;
-    let status = first.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let status = status.ok_or_else(|| broken("no status line"))?;
-    let mut headers = Vec::new();
-    loop {
-        let line = line()?;
-        let Some((name, value)) = line.split_once(':') else { break };
-        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-    }
-    let length = headers.iter().find(|(name, _)| name == "content-length").and_then(|(_, length)| length.parse().ok());
-    let mut body = vec![0; if bodyless { 0 } else { length.unwrap_or(0) }];
-    reader.read_exact(&mut body)?;
-    Ok(Answer { status, headers, body })
+    Answer::read(&mut BufReader::new(stream), bodyless)
 }

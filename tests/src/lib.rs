@@ -1,16 +1,27 @@
 //! The harness of the end-to-end tests: it starts the real programs on free ports and waits on states, never on time.
 //!
+//! - [`gateway`](mod@gateway): the gateway on free ports, with a file to edit
+//! - [`upstream`]: a server behind it that does what a test says
+//! - [`client`]: a connection that stays open; [`load`]: many of them at a known rate
+//! - [`scrape`]: a page of metrics, to count by
 //! - [`process`]: one of the release binaries with its environment, its log and its end
 //! - [`http`]: a client that sends what a test says, byte for byte, and reads one answer
+//! - [`wire`]: HTTP/1.1 as bytes, for both ends
 //! - [`servers`]: the PostgreSQL and the Kafka that `make test` starts, a database of a test's own in the one
 //! - [`relay`]: a TCP relay in front of either, which a test can cut
 //! - [`folder`]: a folder that is gone when the test is over
 
+pub mod client;
 pub mod folder;
+pub mod gateway;
 pub mod http;
+pub mod load;
 pub mod process;
 pub mod relay;
+pub mod scrape;
 pub mod servers;
+pub mod upstream;
+pub mod wire;
 
 use std::time::{Duration, Instant};
 

@@ -5,12 +5,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::{PATIENCE, until};
+
+/// What a process inherits: where programs and temporary files are, and what the cleaning up after a run and a coverage tool look for.
+const INHERITED: [&str; 5] = ["PATH", "HOME", "TMPDIR", "CINEMA_RUN", "LLVM_PROFILE_FILE"];
 
 /// How long a process may take to end when it is asked to.
 const FAREWELL: Duration = Duration::from_secs(15);
@@ -20,6 +23,7 @@ pub struct Process {
     name: String,
     child: Child,
     log: Arc<Log>,
+    readers: Vec<JoinHandle<()>>,
 }
 
 /// The lines of both outputs, as they come.
@@ -43,7 +47,7 @@ pub fn binary(name: &str) -> PathBuf {
 }
 
 impl Process {
-    /// Starts a binary in `folder` with this environment and nothing else but `PATH`.
+    /// Starts a binary in `folder` with this environment and nothing else but [`INHERITED`].
     ///
     /// # Panics
     /// It can't be started.
@@ -57,16 +61,19 @@ impl Process {
     /// It can't be started.
     pub fn command(name: &str, folder: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut command = Command::new(binary(name));
-        command.current_dir(folder).args(arguments).env_clear().envs(environment.iter().copied());
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.current_dir(folder).args(arguments).env_clear();
+        command.envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        command.envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|problem| panic!("{name}: {problem}"));
         let log = Arc::new(Log::default());
-        for output in [child.stdout.take().map(boxed), child.stderr.take().map(boxed)].into_iter().flatten() {
+        let outputs = [child.stdout.take().map(boxed), child.stderr.take().map(boxed)];
+        let read = |output| {
             let log = Arc::clone(&log);
-            thread::spawn(move || log.follow(output));
-        }
-        Self { name: name.to_owned(), child, log }
+            thread::spawn(move || log.follow(output))
+        };
+        let readers = outputs.into_iter().flatten().map(read).collect();
+        Self { name: name.to_owned(), child, log, readers }
     }
 
     /// Where a service listens, as its line `listening` says; its port may be any.
@@ -119,9 +126,19 @@ impl Process {
         self.log.lines.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
     }
 
+    /// Its id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends SIGTERM.
     pub fn terminate(&self) {
-        let _sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        self.signal("TERM");
+    }
+
+    /// Sends a signal, named without its `SIG`. To a process that has ended it does nothing.
+    pub fn signal(&self, name: &str) {
+        let _sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
     }
 
     /// Sends SIGKILL: a crash.
@@ -130,13 +147,22 @@ impl Process {
         let _reaped = self.child.wait();
     }
 
-    /// Waits for the end.
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().ok().flatten().is_some()
+    }
+
+    /// Waits for the end; everything that it wrote has been read then.
     ///
     /// # Panics
     /// It does not end in time.
     pub fn ended(&mut self) -> ExitStatus {
         let what = format!("the end of {}", self.name);
-        until(&what, || self.child.try_wait().ok().flatten())
+        let status = until(&what, || self.child.try_wait().ok().flatten());
+        for reader in self.readers.drain(..) {
+            let _read = reader.join();
+        }
+        status
     }
 }
 
