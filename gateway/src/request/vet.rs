@@ -29,6 +29,10 @@ pub fn vet(begun: Begun) -> Decision<Vetted> {
 /// HTTP/1.1 asks for exactly one `Host`; older clients may leave it out.
 fn has_one_host<B>(request: &http::Request<B>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
+    // An absolute-form target names the host too, and wins.
+    if request.uri().authority().is_some_and(|authority| !is_host(authority.as_str().as_bytes())) {
+        return false;
+    }
     match (hosts.next(), hosts.next()) {
         (Some(host), None) => is_host(host.as_bytes()),
         (None, _) => request.version() == http::Version::HTTP_10,
@@ -43,10 +47,19 @@ fn is_host(host: &[u8]) -> bool {
     match host.iter().position(|byte| !usual(byte)) {
         None => true,
         Some(0) if host[0] == b':' => false,
-        Some(colon) if host[colon] == b':' => host[colon + 1..].iter().all(u8::is_ascii_digit),
+        Some(colon) if host[colon] == b':' => is_port(&host[colon + 1..]),
         // A comma may stand in a name, but is what two `Host` lines become when somebody joins them.
-        Some(_) => Authority::try_from(host).is_ok_and(|authority| !authority.as_str().contains(['@', ','])),
+        Some(_) => Authority::try_from(host).is_ok_and(|authority| {
+            let (name, text) = (authority.host(), authority.as_str());
+            !text.contains(['@', ',']) && is_port(text[name.len()..].trim_start_matches(':').as_bytes())
+        }),
     }
+}
+
+/// Digits up to 65535, or none: `host:` is `host`.
+fn is_port(port: &[u8]) -> bool {
+    port.iter().all(u8::is_ascii_digit)
+        && (port.is_empty() || std::str::from_utf8(port).is_ok_and(|port| port.parse::<u16>().is_ok()))
 }
 
 /// The first thing in a path that another hop might read differently.
@@ -76,7 +89,20 @@ mod tests {
         for good in ["", "films.example.com", "localhost:8000", "127.0.0.1", "[::1]:80", "a_b", "host:"] {
             assert!(is_host(good.as_bytes()), "{good}");
         }
-        for bad in ["a b", "user@host", "host:80:80", "host:8o", ":80", "a/b", "a,b", "[::1", "a?b", "h\u{f6}st"] {
+        for bad in [
+            "a b",
+            "user@host",
+            "host:80:80",
+            "host:8o",
+            "host:65536",
+            "[::1]:x",
+            ":80",
+            "a/b",
+            "a,b",
+            "[::1",
+            "a?b",
+            "h\u{f6}st",
+        ] {
             assert!(!is_host(bad.as_bytes()), "{bad}");
         }
     }
