@@ -46,9 +46,14 @@ fn location<B>(redirect: &Redirect, matched: &PathMatch, request: &Request<B>) -
     }
     let asked = uri.authority().map(http::uri::Authority::as_str);
     let asked = asked.or_else(|| request.headers().get(HOST).and_then(|host| host.to_str().ok())).unwrap_or_default();
-    let asked_host =
-        asked.rfind(':').filter(|colon| !asked[*colon..].contains(']')).map_or(asked, |colon| &asked[..colon]);
+    let (asked_host, asked_port) = match asked.rfind(':').filter(|colon| !asked[*colon..].contains(']')) {
+        Some(colon) => asked.split_at(colon),
+        None => (asked, ""),
+    };
     let host = redirect.host.as_deref().unwrap_or(asked_host);
-    let port = redirect.port.map(|port| format!(":{port}")).unwrap_or_default();
+    // Another scheme has another port: the client's stays only with the scheme.
+    let same_scheme = redirect.scheme.as_deref().is_none_or(|scheme| scheme == "http");
+    let kept = if same_scheme { asked_port.to_owned() } else { String::new() };
+    let port = redirect.port.map_or(kept, |port| format!(":{port}"));
     format!("{}://{host}{port}{path}{query}", redirect.scheme.as_deref().unwrap_or("http"))
 }
