@@ -45,16 +45,18 @@ static HOP_BY_HOP: [HeaderName; 7] = [
 ];
 
 /// Which of [`HOP_BY_HOP`] a name is.
-fn hop_by_hop(name: &str) -> Option<usize> {
-    // Each look-up in a map of headers hashes a name, while most heads hold none of these: the lengths tell.
-    let at = match name.len() {
-        2 | 7 | 18 | 19 => HOP_BY_HOP.iter().position(|known| known.as_str() == name)?,
-        10 if name == "connection" => 0,
-        10 if name == "keep-alive" => 5,
-        16 if name == "proxy-connection" => 6,
-        _ => return None,
-    };
-    Some(at)
+fn hop_by_hop(name: &HeaderName) -> Option<usize> {
+    // Each look-up in a map of headers hashes a name, while most heads hold none of these; this compares little but lengths.
+    match name.as_str().as_bytes() {
+        b"connection" => Some(0),
+        b"te" => Some(1),
+        b"upgrade" => Some(2),
+        b"proxy-authenticate" => Some(3),
+        b"proxy-authorization" => Some(4),
+        b"keep-alive" => Some(5),
+        b"proxy-connection" => Some(6),
+        _ => None,
+    }
 }
 
 /// Removes the headers of one hop. Framing (`Transfer-Encoding`) is left to the side that writes the head, as is `Trailer`.
@@ -62,7 +64,7 @@ fn hop_by_hop(name: &str) -> Option<usize> {
 /// Returns whether the peer takes trailers.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) -> bool {
     let mut found = [false; HOP_BY_HOP.len()];
-    for at in headers.keys().filter_map(|name| hop_by_hop(name.as_str())) {
+    for at in headers.keys().filter_map(hop_by_hop) {
         found[at] = true;
     }
     let trailers =
