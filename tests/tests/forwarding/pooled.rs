@@ -1,0 +1,146 @@
+//! Pooled connections: used again, and when the upstream has closed one just now, tried once more where that can do no harm.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use tests::gateway::Gateway;
+use tests::upstream::{Exchange, Upstream};
+
+use crate::{assert_failed, before};
+
+/// Answers the first request on each connection, and closes at later ones without a word, having read them.
+fn forgetful() -> Upstream {
+    Upstream::new(|exchange| {
+        exchange.body()?;
+        if exchange.number > 0 {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        exchange.answer(200, &[], b"films")
+    })
+}
+
+fn retries(gateway: &Gateway) -> f64 {
+    gateway.scrape().value("gateway_upstream_retries_total", &[("upstream", "films")])
+}
+
+#[test]
+fn connections_are_used_again() {
+    let upstream = Upstream::named("films");
+    let gateway = before(&upstream);
+    let mut client = gateway.connect();
+    (0..100).for_each(|_| assert_eq!(client.get("/").status, 200));
+    (0..20).for_each(|_| assert_eq!(gateway.get("/").status, 200));
+    assert_eq!((upstream.accepted(), upstream.requests()), (1, 120));
+}
+
+#[test]
+fn a_get_on_a_stale_connection_is_sent_once_more() {
+    let upstream = forgetful();
+    let gateway = before(&upstream);
+    let mut client = gateway.connect();
+    for (round, method) in ["GET", "HEAD", "OPTIONS", "DELETE", "PUT"].into_iter().enumerate() {
+        assert_eq!(client.get("/").status, 200, "puts a connection into the pool");
+        let answer = client.request(method, "/again", &[("x-kept", "yes"), ("cookie", "a=1")], b"");
+        assert_eq!(answer.status, 200, "{method}");
+        let (last, heads) = (upstream.head(), upstream.heads());
+        assert_eq!((last.word(0), last.word(1), last.header("x-kept")), (method, "/again", Some("yes")));
+        assert_eq!(last.headers, heads[heads.len() - 2].headers, "the same request");
+        assert_eq!(retries(&gateway), round as f64 + 1.0);
+        // The connection that answered is in the pool, and its next request is read and dropped: empty it.
+        upstream.close_all();
+        tests::until("the pool is empty", || (upstream.open() == 0).then_some(()));
+    }
+}
+
+#[test]
+fn what_may_have_been_done_is_not_sent_again() {
+    let upstream = forgetful();
+    let gateway = before(&upstream);
+    let mut client = gateway.connect();
+    for (method, body) in [("POST", &b"order"[..]), ("POST", b""), ("PATCH", b"x"), ("PUT", b"a body")] {
+        assert_eq!(client.get("/").status, 200, "puts a connection into the pool");
+        let before = upstream.requests();
+        assert_failed(&client.request(method, "/", &[], body), 502, "upstream_closed");
+        assert_eq!(upstream.requests() - before, 1, "{method} with {} bytes was delivered once", body.len());
+    }
+    assert_eq!(retries(&gateway), 0.0);
+}
+
+#[test]
+fn it_is_never_sent_a_third_time() {
+    let first = Arc::new(Mutex::new(true));
+    let upstream = Upstream::new(move |exchange: &mut Exchange<'_>| {
+        match std::mem::take(&mut *first.lock().expect("nobody panics")) {
+            true => exchange.answer(200, &[], b"films"),
+            false => Err(io::ErrorKind::ConnectionAborted.into()),
+        }
+    });
+    let gateway = before(&upstream);
+    let mut client = gateway.connect();
+    assert_eq!(client.get("/").status, 200);
+    assert_failed(&client.get("/"), 502, "upstream_closed");
+    assert_eq!((upstream.requests(), upstream.accepted()), (3, 2));
+}
+
+#[test]
+fn no_byte_of_an_answer_may_have_come() {
+    let upstream = Upstream::new(|exchange| match exchange.number {
+        0 => exchange.answer(200, &[], b"films"),
+        _ => {
+            exchange.write("HTTP/1.1 20")?;
+            Err(io::ErrorKind::ConnectionAborted.into())
+        }
+    });
+    let gateway = before(&upstream);
+    let mut client = gateway.connect();
+    assert_eq!(client.get("/").status, 200);
+    assert_failed(&client.get("/"), 502, "upstream_closed");
+    assert_eq!(upstream.requests(), 2);
+}
+
+#[test]
+fn idle_connections_that_the_upstream_closes_cost_nobody_anything() {
+    let upstream = Upstream::named("films");
+    let gateway = before(&upstream);
+    let mut client = gateway.connect();
+    for round in 1..=50 {
+        let answer = client.request("POST", "/", &[], b"order");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(upstream.accepted(), round);
+        upstream.close_all();
+        tests::until("it is closed", || (upstream.open() == 0).then_some(()));
+    }
+    assert_eq!((upstream.requests(), retries(&gateway)), (50, 0.0));
+    gateway.counted("closed connections leave the pool by themselves", |scrape| {
+        scrape.value("gateway_upstream_connections", &[("upstream", "films")]) == 0.0
+    });
+}
+
+#[test]
+fn no_post_is_delivered_twice_by_an_upstream_that_closes_after_each_answer() {
+    let delivered: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
+    let seen = delivered.clone();
+    let upstream = Upstream::new(move |exchange| {
+        let id = exchange.head.header("x-request-id").unwrap_or_default().to_owned();
+        exchange.answer(201, &[], b"done")?;
+        *seen.lock().expect("nobody panics").entry(id).or_default() += 1;
+        // It said nothing of closing.
+        Err(io::ErrorKind::ConnectionAborted.into())
+    });
+    let gateway = before(&upstream);
+    let mut client = gateway.connect();
+    let answered: Vec<_> = (0..500)
+        .map(|order| client.request("POST", "/", &[("x-request-id", &order.to_string())], b"order").status)
+        .collect();
+    let delivered = delivered.lock().expect("nobody panics");
+    assert!(delivered.values().all(|count| *count == 1), "{delivered:?}");
+    for (order, status) in answered.iter().enumerate() {
+        let done = delivered.contains_key(&order.to_string());
+        assert!(*status == 201 && done || *status == 502, "order {order}: {status}, done: {done}");
+    }
+    assert!(
+        answered.iter().filter(|status| **status == 201).count() > 250,
+        "most connections are found closed in time"
+    );
+}
