@@ -18,6 +18,7 @@ mod gateway;
 pub mod metrics;
 pub mod request;
 mod server;
+pub mod socket;
 pub mod stack;
 pub mod table;
 pub mod telemetry;

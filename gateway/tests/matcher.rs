@@ -83,7 +83,7 @@ fn request(asked: &Asked) -> http::Request<()> {
     if asked.header {
         request = request.header("x-beta", "no").header("x-beta", "yes");
     }
-    request.body(()).unwrap()
+    request.body(()).expect("its parts are good")
 }
 
 /// How well a route fits, the greater the better; `None` if it is no candidate, method aside.
@@ -122,7 +122,7 @@ fn naive(routes: &[Wanted], asked: &Asked) -> Result<RouteId, NoRoute> {
     if allowed.is_empty() {
         return Err(NoRoute::NotFound);
     }
-    Err(NoRoute::Method(allowed.into_iter().map(|method| method.parse().unwrap()).collect()))
+    Err(NoRoute::Method(allowed.into_iter().map(|method| method.parse().expect("it is a method")).collect()))
 }
 
 /// Routes that another one makes unreachable are refused in a file; without them there is something to look up nearly always.

@@ -3,6 +3,8 @@
 //! The answer is `{"error": "...", "reason": "...", "request_id": "..."}` with the reason in `x-gateway-error` too. A reason is a
 //! word from a closed set: it is the metric's label and what an operator searches for.
 
+use std::io;
+
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -90,12 +92,27 @@ impl Error {
             Self::Exchange(ExchangeError::Upload(_)) => (StatusCode::BAD_REQUEST, 6),
             Self::Connect(ConnectError::Failed(..)) => (StatusCode::BAD_GATEWAY, 7),
             Self::Connect(ConnectError::Timeout(_)) => (StatusCode::GATEWAY_TIMEOUT, 8),
-            Self::Exchange(ExchangeError::Closed) => (StatusCode::BAD_GATEWAY, 9),
-            Self::Exchange(ExchangeError::Invalid(_)) => (StatusCode::BAD_GATEWAY, 10),
+            Self::Exchange(ExchangeError::Closed | ExchangeError::BrokenHead) => (StatusCode::BAD_GATEWAY, 9),
+            Self::Exchange(ExchangeError::Invalid(_) | ExchangeError::Unasked) => (StatusCode::BAD_GATEWAY, 10),
             Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, 11),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, 12),
             Self::HeadTimeout => (StatusCode::REQUEST_TIMEOUT, 13),
         }
+    }
+
+    /// Whether it was the client that went away, in the middle of its body: there is nobody left to answer.
+    #[must_use]
+    pub fn is_departure(&self) -> bool {
+        let Self::Exchange(ExchangeError::Upload(error)) = self else { return false };
+        let mut causes =
+            std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source());
+        causes.any(|cause| {
+            let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+            matches!(
+                kind,
+                Some(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
+            )
+        })
     }
 
     /// The reason's word.

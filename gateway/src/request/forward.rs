@@ -7,7 +7,7 @@
 use std::task::{Context, Poll};
 
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 
 use super::body::Body;
@@ -65,7 +65,8 @@ pub async fn forward(assigned: Assigned) -> Outcome {
         first => first?,
     };
     record.first_byte();
-    if let Some(client_side) = client_side.filter(|_| response.status() == http::StatusCode::SWITCHING_PROTOCOLS) {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let Some(client_side) = client_side else { return Err(Error::Exchange(ExchangeError::Unasked)) };
         return tunnel::open(response, lease, client_side, timeouts.idle, record.clone()).await;
     }
     if upload.is_some_and(|upload| !upload.ended.get()) {
@@ -138,6 +139,8 @@ fn overdue(cx: &mut Context<'_>, record: &Record, upload: Option<&Transfer>, tim
 
 fn answer(response: Response<Incoming>, lease: Lease, timeouts: &Timeouts, record: &Record) -> Response<Body> {
     let (mut head, body) = response.into_parts();
+    // The version is each hop's own; the client gets the best that it speaks.
+    head.version = Version::HTTP_11;
     headers::strip_hop_by_hop(&mut head.headers);
     // hyper frames the answer anew, by what it knows of the body.
     head.headers.remove(http::header::TRANSFER_ENCODING);

@@ -75,6 +75,7 @@ pub struct Record {
     head_only: bool,
     status: Cell<u16>,
     complete: Cell<bool>,
+    left: Cell<bool>,
     sent: Cell<u64>,
 }
 
@@ -97,6 +98,7 @@ impl Record {
             head_only: request.method() == Method::HEAD,
             status: Cell::new(0),
             complete: Cell::new(false),
+            left: Cell::new(false),
             sent: Cell::new(0),
             worker,
             client,
@@ -157,6 +159,10 @@ impl Record {
     }
 
     fn refuse(&self, error: &Error) -> Response<Body> {
+        if error.is_departure() {
+            self.left.set(true);
+            return error.answer(&self.request_id);
+        }
         let (status, reason) = error.status();
         self.worker.cells().rejected(reason);
         if status.is_server_error() {
@@ -170,7 +176,7 @@ impl Drop for Record {
     fn drop(&mut self) {
         let now = Instant::now();
         let took = now.duration_since(self.started);
-        let left = !self.complete.get();
+        let left = self.left.get() || !self.complete.get();
         let status = if left { CLIENT_LEFT } else { self.status.get() };
         self.client.in_flight.set(self.client.in_flight.get() - 1);
         self.client.idle_since.set(now);

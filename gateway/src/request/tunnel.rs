@@ -51,6 +51,7 @@ pub async fn open(
     record: Rc<Record>,
 ) -> Outcome {
     let (mut head, _) = response.into_parts();
+    head.version = Version::HTTP_11;
     headers::strip_hop_by_hop(&mut head.headers);
     ask(&mut head.headers);
     served_by(&mut head.headers, lease.upstream(), &record);

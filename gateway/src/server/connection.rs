@@ -1,18 +1,14 @@
 //! One client connection: hyper's HTTP/1.1 over a socket, with one deadline for whatever it waits for, and a way to end it kindly.
 
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tower::Service;
@@ -23,6 +19,7 @@ use crate::request::Arrived;
 use crate::request::client::Client;
 use crate::request::error::Error;
 use crate::request::worker::Worker;
+use crate::socket::Socket;
 use crate::stack::stack;
 
 /// What a connection's head buffer may grow to. Larger heads are refused by hyper.
@@ -30,18 +27,15 @@ const HEAD_BUFFER: usize = 128 * 1024;
 
 /// Serves a connection until one side closes it, a deadline passes or the worker drains.
 pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, worker: Rc<Worker>, connections: Rc<Connections>) {
-    // Without it small answers wait for the client's acknowledgement; where it can't be set they do.
-    let _slower = stream.set_nodelay(true);
     let keepalive = after(Instant::now(), worker.server.keepalive);
     let first = keepalive.unwrap_or_else(|| Instant::now() + IDLE_LOOK);
     let client = Rc::new(Client::new(peer, &worker.server.trusted_proxies, first));
-    let read = Arc::new(AtomicU64::new(0));
-    let io = TokioIo::new(Watched { stream, read: read.clone() });
+    let (socket, read) = Socket::new(stream);
     let stack = stack(worker.clone());
     let service = service_fn(|request| stack.clone().call(Arrived { request, client: client.clone() }));
     let mut protocol = http1::Builder::new();
     protocol.half_close(false).max_buf_size(HEAD_BUFFER);
-    let mut connection = protocol.serve_connection(io, service).with_upgrades();
+    let mut connection = protocol.serve_connection(TokioIo::new(socket), service).with_upgrades();
     let seat = connections.seat();
     let mut phase = Phase { begun: 0, read_before: 0, head_since: None };
     let ended = poll_fn(|cx| {
@@ -51,17 +45,17 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, worker: Rc<Worker
         if seat.told_to_close(cx) {
             // hyper would wait for the first request of a connection that never had one. One that was accepted while draining may
             // have sent it already.
-            if client.begun.get() == 0 && read.load(Relaxed) == 0 && !seat.is_late {
+            if client.begun.get() == 0 && read.count() == 0 && !seat.is_late {
                 return Poll::Ready(Ended::Closed);
             }
             Pin::new(&mut connection).graceful_shutdown();
             cx.waker().wake_by_ref();
         }
-        phase.poll(cx, &client, read.load(Relaxed), &worker)
+        phase.poll(cx, &client, read.count(), &worker)
     })
     .await;
     if let (Ended::HeadTimeout, Some(parts)) = (ended, connection.into_parts()) {
-        refuse_head(&parts.io.inner().stream, &worker);
+        refuse_head(parts.io.inner().stream(), &worker);
     }
 }
 
@@ -109,46 +103,4 @@ fn refuse_head(stream: &TcpStream, worker: &Worker) {
     );
     // It is let go either way.
     let _sent = stream.try_write(answer.as_bytes());
-}
-
-/// A socket that counts what it read, which tells a client that is idle from one in the middle of a head.
-struct Watched {
-    stream: TcpStream,
-    // Atomic only because an upgrade asks for `Send`; one thread uses it.
-    read: Arc<AtomicU64>,
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        self.read.store(self.read.load(Relaxed) + (buffer.filled().len() - before) as u64, Relaxed);
-        polled
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
-    }
 }

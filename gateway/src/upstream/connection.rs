@@ -10,7 +10,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -20,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::body::Upload;
+use crate::socket::{Bytes, Socket};
 use crate::table::{Endpoint, Upstream};
 
 /// Why there is no connection.
@@ -36,9 +36,15 @@ pub enum ConnectError {
 /// Why there is no answer.
 #[derive(Debug, Error)]
 pub enum ExchangeError {
-    /// The connection ended before a whole head came.
+    /// The connection ended before a byte of an answer came.
     #[error("the upstream closed the connection before it answered")]
     Closed,
+    /// The connection ended in the middle of the answer's head.
+    #[error("the upstream broke off the head of its answer")]
+    BrokenHead,
+    /// It switched to another protocol, which nobody had asked for.
+    #[error("the upstream switched protocols unasked")]
+    Unasked,
     /// The client's body broke off on the way up.
     #[error("the request's body broke off: {0}")]
     Upload(hyper::Error),
@@ -56,7 +62,7 @@ pub struct Failed {
     pub unsent: Option<Box<Request<Upload>>>,
 }
 
-type Driver = http1::Connection<TokioIo<TcpStream>, Upload>;
+type Driver = http1::Connection<TokioIo<Socket>, Upload>;
 
 /// An open connection.
 #[derive(Debug)]
@@ -65,6 +71,7 @@ pub(super) struct Connection {
     driver: Box<Driver>,
     sender: SendRequest<Upload>,
     over: bool,
+    read: Bytes,
     open: Open,
     pub(super) idle_since: Instant,
     pub(super) reused: bool,
@@ -92,8 +99,9 @@ impl Connection {
     ) -> Result<Self, ConnectError> {
         let dial = async {
             let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
-            stream.set_nodelay(true)?;
-            http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)
+            let (socket, read) = Socket::new(stream);
+            let (sender, driver) = http1::handshake(TokioIo::new(socket)).await.map_err(io::Error::other)?;
+            Ok((sender, driver, read))
         };
         let name = || upstream.name.clone();
         let dialled = match upstream.timeouts.connect {
@@ -102,10 +110,11 @@ impl Connection {
         };
         let opened = dialled.and_then(|done| done.map_err(|error| ConnectError::Failed(name(), error)));
         match opened {
-            Ok((sender, driver)) => {
+            Ok((sender, driver, read)) => {
                 upstream.series.opened(worker);
                 let open = Open(upstream.clone(), worker);
                 Ok(Self {
+                    read,
                     driver: Box::new(driver),
                     sender,
                     over: false,
@@ -150,6 +159,7 @@ impl Connection {
         request: Request<Upload>,
         mut limit: impl FnMut(&mut Context<'_>) -> Poll<E>,
     ) -> Result<Response<Incoming>, E> {
+        let said_before = self.read.count();
         let mut answer = std::pin::pin!(self.sender.try_send_request(request));
         std::future::poll_fn(|cx| {
             if !self.over && Pin::new(&mut *self.driver).poll(cx).is_ready() {
@@ -162,6 +172,7 @@ impl Connection {
                     let error = match error {
                         error if error.is_parse() => ExchangeError::Invalid(error),
                         error if error.is_user() => ExchangeError::Upload(error),
+                        _ if self.read.count() > said_before => ExchangeError::BrokenHead,
                         _ => ExchangeError::Closed,
                     };
                     E::from(Failed { error, unsent })
@@ -173,7 +184,7 @@ impl Connection {
     }
 
     /// The socket of an upgraded connection, and what of the new protocol has been read already.
-    pub(super) fn into_socket(self) -> (TcpStream, Bytes, Open) {
+    pub(super) fn into_socket(self) -> (Socket, bytes::Bytes, Open) {
         let parts = self.driver.into_parts();
         (parts.io.into_inner(), parts.read_buf, self.open)
     }

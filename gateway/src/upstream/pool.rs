@@ -11,11 +11,11 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::body::Upload;
 use super::connection::{ConnectError, Connection, ExchangeError, Failed, Open};
+use crate::socket::Socket;
 use crate::table::{Endpoint, Upstream};
 
 /// Idle connections kept for an endpoint by a worker; more than that many at once are closed after use.
@@ -156,7 +156,7 @@ impl Lease {
     }
 
     /// Waits for the end of HTTP on this connection, after an upgrade, and takes its socket with what came early.
-    pub async fn upgraded(&mut self) -> Option<(TcpStream, Bytes, Open)> {
+    pub async fn upgraded(&mut self) -> Option<(Socket, Bytes, Open)> {
         let mut connection = self.connection.take()?;
         std::future::poll_fn(|cx| connection.drive(cx)).await;
         Some(connection.into_socket())

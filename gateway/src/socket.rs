@@ -1,0 +1,88 @@
+//! A TCP socket that counts what it has read: that tells a client that is idle from one in the middle of a head, and an upstream that
+//! said nothing from one that broke off.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// The socket, for hyper to own.
+#[derive(Debug)]
+pub struct Socket {
+    stream: TcpStream,
+    read: Bytes,
+}
+
+/// How many bytes a socket has read, for whoever owns the connection.
+///
+/// Atomic only because an upgrade asks for `Send`; one thread uses it.
+#[derive(Clone, Debug, Default)]
+pub struct Bytes(Arc<AtomicU64>);
+
+impl Bytes {
+    /// Bytes read so far.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+impl Socket {
+    /// Wraps a stream. Small writes are sent at once: without that, answers wait for acknowledgements.
+    pub fn new(stream: TcpStream) -> (Self, Bytes) {
+        // Where it can't be set they do wait, and nothing is lost.
+        let _slower = stream.set_nodelay(true);
+        let read = Bytes::default();
+        (Self { stream, read: read.clone() }, read)
+    }
+
+    /// The stream itself.
+    #[must_use]
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let read = (buffer.filled().len() - before) as u64;
+        self.read.0.store(self.read.count() + read, Relaxed);
+        polled
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match slices {
+            // A head alone, as most requests are: `send` is cheaper than `writev` of one.
+            [one] => Pin::new(&mut self.stream).poll_write(cx, one),
+            many => Pin::new(&mut self.stream).poll_write_vectored(cx, many),
+        }
+    }
+}
