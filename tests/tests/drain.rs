@@ -159,6 +159,22 @@ fn clients_that_wait_to_be_accepted_are_served() {
 }
 
 #[test]
+fn a_signal_right_after_the_start_is_heeded() {
+    for _ in 0..20 {
+        let mut gateway = Gateway::start("routes: [{ name: all, path: /, respond: { status: 204 } }]\n");
+        gateway.process.signal("HUP");
+        gateway
+            .process
+            .line("that it looked", |line| line["message"].as_str().is_some_and(|text| text.contains("SIGHUP")));
+        gateway.process.terminate();
+        assert_eq!(gateway.process.ended().code(), Some(0));
+        let mut gateway = Gateway::start("routes: [{ name: all, path: /, respond: { status: 204 } }]\n");
+        gateway.process.terminate();
+        assert_eq!(gateway.process.ended().code(), Some(0));
+    }
+}
+
+#[test]
 fn a_port_that_is_taken_is_an_exit_with_1_that_says_which() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let address = taken.local_addr().expect("its port").to_string();
