@@ -1,0 +1,110 @@
+//! The command `gateway`: what it prints, what it exits with, what it reads from its environment.
+
+use tests::folder::Folder;
+use tests::gateway::{Gateway, Setup, file};
+use tests::process::Process;
+
+/// Runs it in a folder to its end: the exit status and what it wrote.
+fn run(folder: &Folder, environment: &[(&str, &str)], arguments: &[&str]) -> (Option<i32>, String) {
+    let mut process = Process::command("gateway", folder.path(), environment, arguments);
+    (process.ended().code(), process.text())
+}
+
+fn write(folder: &Folder, name: &str, text: &str) {
+    std::fs::write(folder.path().join(name), text).expect("a file can be written");
+}
+
+const GOOD: &str = "upstreams: { films: \"http://127.0.0.1:1\" }\nroutes: [{ name: all, path: /, to: films }]\n";
+
+#[test]
+fn check_praises_good_files_and_explains_bad_ones() {
+    let folder = Folder::new();
+    write(&folder, "good.yaml", GOOD);
+    write(&folder, "bad.yaml", &GOOD.replace("path", "pth").replace("to: films", "to: film"));
+    let (status, said) = run(&folder, &[], &["check", "good.yaml"]);
+    assert_eq!(status, Some(0));
+    assert!(said.starts_with("good.yaml: ok, 1 route, 1 upstream"), "{said}");
+    let (status, said) = run(&folder, &[], &["check", "bad.yaml", "good.yaml", "missing.yaml"]);
+    assert_eq!(status, Some(2));
+    for part in ["bad.yaml:2:", "`pth`", "`path`", "`film`", "`films`", "good.yaml: ok", "missing.yaml can't be read"] {
+        assert!(said.contains(part), "nothing of {part} in\n{said}");
+    }
+    assert!(said.contains("routes: [{ name: all, pth: /, to: film }]"), "the line itself is shown:\n{said}");
+}
+
+#[test]
+fn check_names_the_variables_that_pin_a_setting() {
+    let (folder, shipped) = (Folder::new(), concat!(env!("CARGO_MANIFEST_DIR"), "/../routes.yaml"));
+    let (status, said) = run(&folder, &[("MOVIES_MIGRATION_PERCENT", "80")], &["check", shipped]);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("MOVIES_MIGRATION_PERCENT"), "{said}");
+    for percent in ["101", "-1", "half", "12.345"] {
+        let (status, said) = run(&folder, &[("MOVIES_MIGRATION_PERCENT", percent)], &["check", shipped]);
+        assert_eq!(status, Some(2), "{percent}");
+        assert!(said.contains("MOVIES_MIGRATION_PERCENT") && said.contains(percent), "{said}");
+    }
+}
+
+#[test]
+fn the_schema_is_the_one_in_docs() {
+    let (status, said) = run(&Folder::new(), &[], &["schema"]);
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/routes.schema.json");
+    let docs = std::fs::read_to_string(docs).expect("docs/routes.schema.json is there");
+    assert_eq!(status, Some(0));
+    assert_eq!(said.trim(), docs.trim());
+}
+
+#[test]
+fn help_and_version_are_worth_reading() {
+    let folder = Folder::new();
+    let (status, said) = run(&folder, &[], &["--help"]);
+    assert_eq!(status, Some(0));
+    for command in ["run", "check", "schema", "completions"] {
+        assert!(said.contains(command), "{said}");
+    }
+    let (_, said) = run(&folder, &[], &["run", "--help"]);
+    for part in ["--routes", "ROUTES_FILE", "--wait-for-valid", "SIGTERM", "SIGHUP", "LOG_FORMAT", "Exit status"] {
+        assert!(said.contains(part), "nothing of {part} in\n{said}");
+    }
+    assert_eq!(run(&folder, &[], &["--version"]), (Some(0), format!("gateway {}", env!("CARGO_PKG_VERSION"))));
+    let (status, said) = run(&folder, &[], &["chek"]);
+    assert_eq!(status, Some(2));
+    assert!(said.contains("'check'"), "a similar command is named:\n{said}");
+    let (status, said) = run(&folder, &[], &["completions", "bash"]);
+    assert!(status == Some(0) && said.contains("--wait-for-valid"));
+}
+
+#[test]
+fn the_file_is_named_by_the_argument_or_by_routes_file_or_is_routes_yaml() {
+    let own = |name: &str| file(&[], &format!("routes: [{{ name: all, path: /, respond: {{ text: {name} }} }}]\n"));
+    for (variable, argument, answer) in [
+        (None, None, "routes"),
+        (Some("variable.yaml"), None, "variable"),
+        (Some("variable.yaml"), Some("argument.yaml"), "argument"),
+    ] {
+        let folder = Folder::new();
+        for name in ["routes", "variable", "argument"] {
+            write(&folder, &format!("{name}.yaml"), &own(name));
+        }
+        let mut setup = Setup::of("");
+        if let Some(variable) = variable {
+            setup = setup.env("ROUTES_FILE", variable);
+        }
+        if let Some(argument) = argument {
+            setup = setup.arg("--routes").arg(argument);
+        }
+        let process = setup.spawn_in(&folder);
+        assert_eq!(Gateway::of(process, folder).get("/").text(), answer);
+    }
+}
+
+#[test]
+fn a_wrong_log_setting_is_said() {
+    let folder = Folder::new();
+    write(&folder, "routes.yaml", GOOD);
+    for (name, value) in [("LOG_FORMAT", "xml"), ("RUST_LOG", "a=b=c")] {
+        let (status, said) = run(&folder, &[(name, value)], &["run"]);
+        assert_eq!(status, Some(1), "{said}");
+        assert!(said.contains(name) && said.contains(value), "{said}");
+    }
+}
