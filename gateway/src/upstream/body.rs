@@ -141,6 +141,10 @@ impl Body for Download {
             polled = Pin::new(&mut this.body).poll_frame(cx);
         }
         match polled {
+            // A stream that never pauses would never be asked by the timer below.
+            Poll::Ready(Some(Ok(_))) if this.total.is_some_and(|total| Instant::now() >= total) => {
+                Poll::Ready(Some(Err(DownloadError::Stalled)))
+            }
             Poll::Ready(Some(Ok(frame))) => {
                 this.waiting = None;
                 this.give_back_at_end();
