@@ -28,8 +28,6 @@ use crate::table::{Drain, environment};
 pub struct Options {
     /// The file that says where traffic goes.
     pub routes: PathBuf,
-    /// Where the file has problems: wait until it has none, instead of giving up.
-    pub wait_for_valid: bool,
 }
 
 /// Why a gateway did not start.
@@ -72,7 +70,7 @@ impl Gateway {
     /// [`StartError`]; nothing is left running then.
     pub fn start(options: &Options) -> Result<Self, StartError> {
         let path = options.routes.clone();
-        let (text, in_force) = boot(&path, options.wait_for_valid)?;
+        let (text, in_force) = first_table(&path).map_err(StartError::Routes)?;
         let table = in_force.tables.load_full();
         let server = table.server.clone();
         let (listener, address) = bind(server.listen, "listen")?;
@@ -81,25 +79,26 @@ impl Gateway {
             tracing::warn!("{note}");
         }
         let log = Writer::start(server.access_log)?;
-        let setup =
-            Setup { server: server.clone(), metrics: in_force.metrics.clone(), tables: in_force.tables.clone(), log };
-        let workers = Workers::start(&setup, listener)?;
         let ready = Arc::new(AtomicBool::new(true));
         let (looks, asked) = mpsc::channel::<Look>(8);
         let (stop, stopped) = oneshot::channel();
+        let (hearing, heard) = std::sync::mpsc::channel();
         let admin = Admin { in_force: in_force.clone(), ready: ready.clone(), looks: looks.clone() };
+        let setup =
+            Setup { server: server.clone(), metrics: in_force.metrics.clone(), tables: in_force.tables.clone(), log };
         let control = async move {
             tokio::select! {
+                biased;
+                () = look_at_hangup(looks, hearing) => {}
                 () = follow(path, text, in_force, asked) => {}
-                served = admin::serve(admin_listener, admin) => {
-                    tracing::error!(?served, "the admin listener ended");
-                    // The gateway serves on without it, and follows no more edits.
-                }
-                () = look_at_hangup(looks) => {}
+                served = admin::serve(admin_listener, admin) => tracing::error!(?served, "the admin listener ended"),
                 _ = stopped => {}
             }
         };
         let control = std::thread::Builder::new().name("control".to_owned()).spawn(move || run_control(control))?;
+        // A SIGHUP that comes before anybody listens for it would end the process. That nobody can listen is logged there.
+        let _deaf = heard.recv();
+        let workers = Workers::start(&setup, listener)?;
         let routes = table.routes.len();
         tracing::info!(%address, admin = %admin_address, routes, hash = table.hash, workers = server.workers, "gateway is listening");
         Ok(Self { address, admin: admin_address, drain: server.drain, ready, workers, stop, control })
@@ -121,20 +120,15 @@ impl Gateway {
     }
 }
 
-/// Compiles the file for the first time. A file with problems ends the start, or is waited for.
-fn boot(path: &Path, wait: bool) -> Result<(String, Arc<InForce>), StartError> {
-    loop {
-        match first_table(path) {
-            Ok(booted) => return Ok(booted),
-            Err(report) if wait => {
-                tracing::error!("waiting for a valid {}\n{report}", path.display());
-                std::thread::sleep(AGAIN);
-            }
-            Err(report) => return Err(StartError::Routes(report)),
-        }
+/// Returns once a gateway could start by this file; until then its problems are logged, and it is read again every second.
+pub fn wait_for_valid(path: &Path) {
+    while let Err(report) = first_table(path) {
+        tracing::error!("waiting for a valid {}\n{report}", path.display());
+        std::thread::sleep(AGAIN);
     }
 }
 
+/// Compiles the file for the first time.
 fn first_table(path: &Path) -> Result<(String, Arc<InForce>), String> {
     let text = read(path)?;
     let plan = plan(&text, path, &environment::process).map_err(|report| report.to_string())?;
@@ -157,9 +151,11 @@ fn run_control(control: impl Future<Output = ()>) {
     }
 }
 
-/// SIGHUP asks for a look at the file.
-async fn look_at_hangup(looks: mpsc::Sender<Look>) {
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return std::future::pending().await };
+/// SIGHUP asks for a look at the file; `hearing` is let go of once it would be heard.
+async fn look_at_hangup(looks: mpsc::Sender<Look>, hearing: std::sync::mpsc::Sender<()>) {
+    let hangups = signal(SignalKind::hangup()).inspect_err(|error| tracing::error!(%error, "SIGHUP is not heard"));
+    drop(hearing);
+    let Ok(mut hangups) = hangups else { return std::future::pending().await };
     while hangups.recv().await.is_some() {
         let (look, looked) = oneshot::channel();
         if looks.send(look).await.is_err() {

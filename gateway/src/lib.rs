@@ -24,4 +24,4 @@ pub mod table;
 pub mod telemetry;
 pub mod upstream;
 
-pub use gateway::{Gateway, Options, StartError};
+pub use gateway::{Gateway, Options, StartError, wait_for_valid};

@@ -39,7 +39,7 @@ async fn serve(settings: &Settings, parts: &[Part]) -> Result<(), StartError> {
     }
     let routes: PathBuf = std::env::var_os("ROUTES_FILE").unwrap_or_else(|| "routes.yaml".into()).into();
     // It reads files and waits for its threads: no work for ours.
-    let options = Options { routes: routes.clone(), wait_for_valid: false };
+    let options = Options { routes: routes.clone() };
     let started = tokio::task::spawn_blocking(move || Gateway::start(&options)).await;
     let gateway = started.map_err(|panicked| StartError::Runtime(panicked.into()))??;
     eprintln!("{}", banner(&gateway, &routes, &running));

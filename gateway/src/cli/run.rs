@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Gateway, Options, StartError, telemetry};
+use crate::{Gateway, Options, StartError, telemetry, wait_for_valid};
 
 /// The exit status of a file with problems, as `gateway check` has it.
 const REFUSED: u8 = 2;
@@ -53,9 +53,9 @@ impl Run {
             eprintln!("error: {error}");
             return ExitCode::FAILURE;
         }
-        let options = Options { routes: self.routes, wait_for_valid: self.wait_for_valid };
-        match Gateway::start(&options) {
-            Ok(gateway) => until_told(gateway),
+        let waiting = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        match waiting.map_err(StartError::System).and_then(|runtime| runtime.block_on(self.serve())) {
+            Ok(()) => ExitCode::SUCCESS,
             Err(StartError::Routes(report)) => {
                 eprintln!("{report}");
                 ExitCode::from(REFUSED)
@@ -66,33 +66,32 @@ impl Run {
             }
         }
     }
-}
 
-/// Waits for the first signal and drains; a second one ends the process where it stands.
-fn until_told(gateway: Gateway) -> ExitCode {
-    let waiting = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
-        let (mut terminate, mut interrupt) = runtime.block_on(async {
-            Ok::<_, std::io::Error>((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
-        })?;
+    /// Starts, waits for the first signal and drains; a second one ends the process where it stands.
+    async fn serve(self) -> Result<(), StartError> {
+        // Heard from before the first client is served: a signal right after the start must not cut anybody off.
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let mut told = async || {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
         };
-        runtime.block_on(told());
-        runtime.block_on(async {
+        if self.wait_for_valid {
+            let path = self.routes.clone();
             tokio::select! {
-                drained = tokio::task::spawn_blocking(|| gateway.drain()) => drained.map_err(std::io::Error::other),
-                () = told() => std::process::exit(1),
+                waited = tokio::task::spawn_blocking(move || wait_for_valid(&path)) => waited.map_err(std::io::Error::other)?,
+                // Nobody is served yet.
+                () = told() => std::process::exit(0),
             }
-        })
-    });
-    match waiting {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+        }
+        let options = Options { routes: self.routes };
+        let gateway =
+            tokio::task::spawn_blocking(move || Gateway::start(&options)).await.map_err(std::io::Error::other)??;
+        told().await;
+        tokio::select! {
+            drained = tokio::task::spawn_blocking(|| gateway.drain()) => Ok(drained.map_err(std::io::Error::other)?),
+            () = told() => std::process::exit(1),
         }
     }
 }

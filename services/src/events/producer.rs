@@ -18,10 +18,10 @@ use crate::error::Error;
 const NAME: &str = "Kafka";
 
 /// The client gives an event up before we do: it looks at its queues once a second only.
-const GIVE_UP_MILLISECONDS: &str = "2500";
+const GIVE_UP_MILLISECONDS: &str = "2000";
 
 /// How long a request waits for Kafka's word.
-const PATIENCE: Duration = Duration::from_millis(3500);
+const PATIENCE: Duration = Duration::from_millis(3000);
 
 /// The producer of a process.
 pub struct Producer {

