@@ -47,7 +47,7 @@ pub fn binary(name: &str) -> PathBuf {
 }
 
 impl Process {
-    /// Starts a binary in `folder` with this environment and nothing else but [`INHERITED`].
+    /// Starts a binary in `folder` with this environment and nothing else but `INHERITED`.
     ///
     /// # Panics
     /// It can't be started.
