@@ -1,12 +1,13 @@
 //! A TCP socket that counts what it has read: that tells a client that is idle from one in the middle of a head, and an upstream that
 //! said nothing from one that broke off.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -21,13 +22,24 @@ pub struct Socket {
 ///
 /// Atomic only because an upgrade asks for `Send`; one thread uses it.
 #[derive(Clone, Debug, Default)]
-pub struct Bytes(Arc<AtomicU64>);
+pub struct Bytes(Arc<Reading>);
+
+#[derive(Debug, Default)]
+struct Reading {
+    count: AtomicU64,
+    ask_system: AtomicBool,
+}
 
 impl Bytes {
     /// Bytes read so far.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.0.load(Relaxed)
+        self.0.count.load(Relaxed)
+    }
+
+    /// Has the next read ask the system at once, where the runtime may not have heard yet that bytes are there.
+    pub fn ask_system(&self) {
+        self.0.ask_system.store(true, Relaxed);
     }
 }
 
@@ -40,6 +52,15 @@ impl Socket {
         (Self { stream, read: read.clone() }, read)
     }
 
+    /// True when there was something to read. The end and errors are left to the runtime.
+    fn read_at_once(&self, buffer: &mut ReadBuf<'_>) -> bool {
+        self.read.0.ask_system.store(false, Relaxed);
+        let socket = SockRef::from(&self.stream);
+        let read = (&*socket).read(buffer.initialize_unfilled()).unwrap_or(0);
+        buffer.advance(read);
+        read > 0
+    }
+
     /// The stream itself.
     #[must_use]
     pub fn stream(&self) -> &TcpStream {
@@ -50,9 +71,10 @@ impl Socket {
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let asked = self.read.0.ask_system.load(Relaxed) && self.read_at_once(buffer);
+        let polled = if asked { Poll::Ready(Ok(())) } else { Pin::new(&mut self.stream).poll_read(cx, buffer) };
         let read = (buffer.filled().len() - before) as u64;
-        self.read.0.store(self.read.count() + read, Relaxed);
+        self.read.0.count.store(self.read.count() + read, Relaxed);
         polled
     }
 }

@@ -36,22 +36,27 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, worker: Rc<Worker
     let mut protocol = http1::Builder::new();
     protocol.half_close(false).max_buf_size(HEAD_BUFFER);
     let mut connection = protocol.serve_connection(TokioIo::new(socket), service).with_upgrades();
-    let seat = connections.seat();
+    let (seat, mut closing) = (connections.seat(), false);
     let mut phase = Phase { begun: 0, read_before: 0, head_since: None };
     let ended = poll_fn(|cx| {
+        let told = !closing && seat.told_to_close(cx);
+        if told {
+            read.ask_system();
+        }
         if Pin::new(&mut connection).poll(cx).is_ready() {
             return Poll::Ready(Ended::Closed);
         }
-        if seat.told_to_close(cx) {
-            // hyper would wait for the first request of a connection that never had one. One that was accepted while draining may
-            // have sent it already.
-            if client.begun.get() == 0 && read.count() == 0 && !seat.is_late {
+        let in_head = phase.in_head(&client, read.count());
+        if told && !in_head {
+            // hyper would wait for the first request of a connection that never had one.
+            if client.begun.get() == 0 {
                 return Poll::Ready(Ended::Closed);
             }
+            closing = true;
             Pin::new(&mut connection).graceful_shutdown();
             cx.waker().wake_by_ref();
         }
-        phase.poll(cx, &client, read.count(), &worker)
+        phase.poll(cx, &client, in_head, &worker)
     })
     .await;
     if let (Ended::HeadTimeout, Some(parts)) = (ended, connection.into_parts()) {
@@ -75,15 +80,20 @@ struct Phase {
 }
 
 impl Phase {
-    /// Ready when the client has been idle for too long, or takes too long over a head.
-    fn poll(&mut self, cx: &mut Context<'_>, client: &Client, read: u64, worker: &Worker) -> Poll<Ended> {
+    /// Whether the client has begun a head and not ended it.
+    fn in_head(&mut self, client: &Client, read: u64) -> bool {
         if client.begun.get() != self.begun || client.in_flight.get() > 0 {
             (self.begun, self.read_before, self.head_since) = (client.begun.get(), read, None);
         }
+        read != self.read_before
+    }
+
+    /// Ready when the client has been idle for too long, or takes too long over a head.
+    fn poll(&mut self, cx: &mut Context<'_>, client: &Client, in_head: bool, worker: &Worker) -> Poll<Ended> {
         if client.in_flight.get() > 0 {
             return Poll::Pending;
         }
-        if read == self.read_before {
+        if !in_head {
             let deadline = after(client.idle_since.get(), worker.server.keepalive);
             return client.clock.poll(cx, deadline).map(|()| Ended::Closed);
         }

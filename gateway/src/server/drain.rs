@@ -19,13 +19,7 @@ impl Connections {
         let number = self.next.get();
         self.next.set(number + 1);
         self.wakers.borrow_mut().insert(number, None);
-        Seat {
-            is_late: self.draining.get(),
-            connections: self.clone(),
-            number,
-            seated: Cell::new(false),
-            told: Cell::new(false),
-        }
+        Seat { connections: self.clone(), number, seated: Cell::new(false) }
     }
 
     /// Wakes every connection, to close after its answer.
@@ -40,21 +34,18 @@ impl Connections {
 /// A connection's place among those of its worker.
 #[derive(Debug)]
 pub(super) struct Seat {
-    /// Whether it was accepted while the worker was draining.
-    pub(super) is_late: bool,
     connections: Rc<Connections>,
     number: u64,
     seated: Cell<bool>,
-    told: Cell<bool>,
 }
 
 impl Seat {
-    /// True once, when the worker drains. A connection is one task for life, so its waker is kept from the first call.
+    /// True when the worker drains. A connection is one task for life, so its waker is kept from the first call.
     pub(super) fn told_to_close(&self, cx: &Context<'_>) -> bool {
         if !self.seated.replace(true) {
             self.connections.wakers.borrow_mut().insert(self.number, Some(cx.waker().clone()));
         }
-        self.connections.draining.get() && !self.told.replace(true)
+        self.connections.draining.get()
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::spawn_local;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::metrics::Metrics;
 use crate::request::id::Namer;
@@ -78,9 +78,11 @@ impl Workers {
 
     /// Stops accepting, lets requests in flight finish until `deadline`, cuts what is left, and waits for the threads.
     pub(crate) fn drain(self, deadline: Instant) {
+        // The first worker tells the others once it has handed them the last connections. One that is gone has nothing to drain.
         for command in &self.commands {
-            // A worker that is gone has nothing to drain.
-            let _gone = command.blocking_send(Command::Drain(deadline));
+            if command.blocking_send(Command::Drain(deadline)).is_ok() {
+                break;
+            }
         }
         for thread in self.threads {
             if thread.join().is_err() {
@@ -132,7 +134,10 @@ impl Seats {
                     Some(Command::Serve(stream, peer)) => self.adopt(stream, peer),
                     Some(Command::Drain(deadline)) => {
                         if let Some(listener) = listener.take() {
-                            self.take_backlog(&listener).await;
+                            self.take_backlog(listener.into_std()?).await;
+                        }
+                        for peer in &self.peers[self.worker.index + 1..] {
+                            let _gone = peer.send(Command::Drain(deadline)).await;
                         }
                         self.drain(&mut inbox, deadline).await;
                         return Ok(());
@@ -193,10 +198,12 @@ impl Seats {
         });
     }
 
-    /// Clients that connected before the listener closes are served.
-    async fn take_backlog(&self, listener: &tokio::net::TcpListener) {
-        while let Ok(accepted) = timeout_at(Instant::now(), listener.accept()).await {
-            self.place(accepted).await;
+    /// Clients that connected before the listener closes are served. The system is asked, not the runtime, which may not have
+    /// heard of them yet.
+    async fn take_backlog(&self, listener: TcpListener) {
+        while let Ok((stream, peer)) = listener.accept() {
+            let stream = stream.set_nonblocking(true).and_then(|()| tokio::net::TcpStream::from_std(stream));
+            self.place(stream.map(|stream| (stream, peer))).await;
         }
     }
 
