@@ -155,14 +155,10 @@ impl Body for Download {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
         let this = &mut *self;
-        let mut polled = Pin::new(&mut this.body).poll_frame(cx);
-        if polled.is_pending()
-            && let Some(connection) = this.lease.connection()
-        {
-            // Whether it is over shows in the body.
-            let _over = connection.drive(cx);
-            polled = Pin::new(&mut this.body).poll_frame(cx);
-        }
+        let polled = match this.lease.connection() {
+            Some(connection) => connection.poll_body(cx, &mut this.body),
+            None => Pin::new(&mut this.body).poll_frame(cx),
+        };
         match polled {
             // A stream that never pauses would never be asked by the timer below.
             Poll::Ready(Some(Ok(_))) if this.total.is_some_and(|total| Instant::now() >= total) => {
