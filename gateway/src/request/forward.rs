@@ -30,11 +30,12 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     let client_side = tunnel::is_websocket(&request).then(|| hyper::upgrade::on(&mut request));
     let mut lease = pool.lease(client_side.is_some()).await?;
     let (mut head, body) = request.into_parts();
+    let version = head.version;
     let found = headers::strip(&mut head);
     if client_side.is_some() {
         tunnel::ask(&mut head.headers);
     }
-    let (body, upload) = Upload::new(body);
+    let (body, upload) = Upload::new(body, version);
     if let Some(upload) = &upload {
         // Set once: a request has one upload.
         let _first = record.upload.set(upload.clone());
@@ -145,7 +146,7 @@ fn overdue(cx: &mut Context<'_>, record: &Record, upload: Option<&Transfer>, tim
     };
     let deadline = earlier(phase, after(record.started, timeouts.total));
     let error = || if starved { Error::BodyTimeout } else { Error::UpstreamTimeout };
-    record.client.clock.poll(cx, deadline).map(|()| Stopped::Overdue(error()))
+    record.clock.poll(cx, deadline).map(|()| Stopped::Overdue(error()))
 }
 
 fn answer(response: Response<Incoming>, lease: Lease, timeouts: &Timeouts, record: &Record) -> Response<Body> {
@@ -158,7 +159,7 @@ fn answer(response: Response<Incoming>, lease: Lease, timeouts: &Timeouts, recor
     }
     served_by(&mut head.headers, lease.upstream(), record);
     let total = after(record.started, timeouts.total);
-    let download = Download::new(body, lease, record.client.clock.clone(), timeouts.idle, total);
+    let download = Download::new(body, lease, record.clock.clone(), timeouts.idle, total);
     Response::from_parts(head, Body::Upstream(Box::new(download)))
 }
 

@@ -124,6 +124,9 @@ pub fn strip(head: &mut Parts) -> Found {
     if found.trailers {
         head.headers.insert(TE, HeaderValue::from_static("trailers"));
     }
+    if head.version == Version::HTTP_2 {
+        join_cookies(&mut head.headers);
+    }
     head.version = Version::HTTP_11;
     if let Some(authority) = head.uri.authority() {
         // The absolute form names the host that is meant; `Host` follows it.
@@ -134,6 +137,16 @@ pub fn strip(head: &mut Parts) -> Found {
         head.uri = target.map_or_else(|| Uri::from_static("/"), Uri::from);
     }
     found
+}
+
+/// HTTP/2 may send each cookie in a line of its own; HTTP/1.1 knows one line only (RFC 9113, 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, joined);
+    }
 }
 
 /// Puts into a stripped head what the upstream should know: who asks, by which id, and for which host.
@@ -173,7 +186,7 @@ fn forwarded(headers: &mut HeaderMap, record: &Record, endpoint: &Endpoint) {
         headers.insert(&X_FORWARDED_FOR, client.forwarded_for.clone());
     }
     if !client.trusted || !headers.contains_key(&X_FORWARDED_PROTO) {
-        headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+        headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static(client.scheme));
     }
     let asked = headers.get(HOST).cloned();
     if asked.is_none() {

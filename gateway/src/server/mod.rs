@@ -5,6 +5,9 @@
 
 mod connection;
 mod drain;
+mod frames;
+mod http2;
+mod opening;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
