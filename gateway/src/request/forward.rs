@@ -17,7 +17,7 @@ use super::stage::Outcome;
 use super::{Assigned, headers, tunnel};
 use crate::clock::{after, earlier};
 use crate::table::{Timeouts, Upstream};
-use crate::upstream::{Download, ExchangeError, Failed, Lease, Transfer, Upload};
+use crate::upstream::{Download, ExchangeError, Failed, Lease, Transfer, Upload, Want};
 
 /// Names the upstream that answered.
 static X_SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
@@ -28,7 +28,7 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     let snapshot = &record.snapshot;
     let (pool, timeouts) = (snapshot.pool(upstream), snapshot.table.route(route).timeouts);
     let client_side = tunnel::is_websocket(&request).then(|| hyper::upgrade::on(&mut request));
-    let mut lease = pool.lease(client_side.is_some()).await?;
+    let mut lease = pool.lease(if client_side.is_some() { Want::Upgrade } else { Want::Any }).await?;
     let (mut head, body) = request.into_parts();
     let version = head.version;
     let found = headers::strip(&mut head);
@@ -47,7 +47,7 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     let first = lease.exchange(request, limit).await;
     let response = match first {
         Err(Stopped::Failed(failed)) if lease.is_reused() => {
-            lease = pool.lease(true).await?;
+            lease = pool.lease(Want::Fresh).await?;
             let again = match (failed.unsent, replay) {
                 (Some(mut unsent), _) => {
                     headers::host_for(unsent.headers_mut(), pool.upstream(), lease.endpoint());
