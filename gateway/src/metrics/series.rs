@@ -20,6 +20,10 @@ pub(super) const CODES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// How an attempt to connect ended.
 pub(super) const CONNECTS: [&str; 3] = ["ok", "failed", "timeout"];
 
+/// Kinds of TLS handshakes: the version, and whether a session was resumed.
+pub(super) const HANDSHAKES: [[&str; 2]; 4] =
+    [["1.2", "full"], ["1.2", "resumed"], ["1.3", "full"], ["1.3", "resumed"]];
+
 /// Adds to a cell that only the calling worker writes; a gauge goes down by wrapping.
 fn add(cell: &AtomicU64, amount: u64) {
     cell.store(cell.load(Relaxed).wrapping_add(amount), Relaxed);
@@ -185,7 +189,7 @@ impl UpstreamSeries {
     }
 }
 
-/// The closed set of reasons for which the gateway refuses a request: the names, in the order of their numbers.
+/// The closed set of reasons for which something is refused: the names, in the order of their numbers.
 pub type Refusals = &'static [&'static str];
 
 /// What a worker counts that belongs to no route.
@@ -196,6 +200,8 @@ pub struct WorkerCells {
     disconnects: AtomicU64,
     log_dropped: AtomicU64,
     rejected: Box<[AtomicU64]>,
+    connections_refused: Box<[AtomicU64]>,
+    handshakes: [AtomicU64; HANDSHAKES.len()],
 }
 
 impl WorkerCells {
@@ -241,6 +247,16 @@ impl WorkerCells {
         add(&self.rejected[reason], 1);
     }
 
+    /// A client connection was closed before its first request; `reason` is its position in [`Refusals`].
+    pub fn refused(&self, reason: usize) {
+        add(&self.connections_refused[reason], 1);
+    }
+
+    /// A TLS handshake succeeded.
+    pub fn shook_hands(&self, tls_13: bool, resumed: bool) {
+        add(&self.handshakes[2 * usize::from(tls_13) + usize::from(resumed)], 1);
+    }
+
     /// Open client connections, as the choice of a worker asks for them.
     #[must_use]
     pub fn load(&self) -> u64 {
@@ -261,6 +277,7 @@ pub enum ReloadResult {
 #[derive(Debug)]
 pub struct Metrics {
     pub(super) refusals: Refusals,
+    pub(super) connection_refusals: Refusals,
     workers: Box<[WorkerCells]>,
     // Locked by a compile and by a scrape, never by a request.
     pub(super) series: Mutex<BTreeMap<(String, String), Arc<Series>>>,
@@ -268,27 +285,36 @@ pub struct Metrics {
     pub(super) applied: AtomicU64,
     pub(super) rejected: AtomicU64,
     pub(super) in_sync: AtomicBool,
+    pub(super) tls_applied: AtomicU64,
+    pub(super) tls_rejected: AtomicU64,
+    pub(super) tls_in_sync: AtomicBool,
 }
 
 impl Metrics {
-    /// Cells for so many workers.
+    /// Cells for so many workers; requests are refused for `refusals`, connections for `connection_refusals`.
     #[must_use]
-    pub fn new(workers: usize, refusals: Refusals) -> Self {
+    pub fn new(workers: usize, refusals: Refusals, connection_refusals: Refusals) -> Self {
         let block = |_| WorkerCells {
             in_flight: AtomicU64::default(),
             connections: AtomicU64::default(),
             disconnects: AtomicU64::default(),
             log_dropped: AtomicU64::default(),
             rejected: refusals.iter().map(|_| AtomicU64::default()).collect(),
+            connections_refused: connection_refusals.iter().map(|_| AtomicU64::default()).collect(),
+            handshakes: Default::default(),
         };
         Self {
             refusals,
+            connection_refusals,
             workers: (0..workers).map(block).collect(),
             series: Mutex::default(),
             upstreams: Mutex::default(),
             applied: AtomicU64::default(),
             rejected: AtomicU64::default(),
             in_sync: AtomicBool::new(true),
+            tls_applied: AtomicU64::default(),
+            tls_rejected: AtomicU64::default(),
+            tls_in_sync: AtomicBool::new(true),
         }
     }
 
@@ -331,6 +357,20 @@ impl Metrics {
         self.in_sync.store(yes, Relaxed);
     }
 
+    /// Counts a version of the files of `server.tls`.
+    pub fn tls_reloaded(&self, result: ReloadResult) {
+        match result {
+            ReloadResult::Applied => self.tls_applied.fetch_add(1, Relaxed),
+            ReloadResult::Rejected => self.tls_rejected.fetch_add(1, Relaxed),
+        };
+        self.tls_in_sync(result == ReloadResult::Applied);
+    }
+
+    /// Says whether those files and the certificates in force agree.
+    pub fn tls_in_sync(&self, yes: bool) {
+        self.tls_in_sync.store(yes, Relaxed);
+    }
+
     pub(super) fn sum(&self, cell: impl Fn(&WorkerCells) -> &AtomicU64) -> u64 {
         self.workers.iter().fold(0, |sum, cells| sum.wrapping_add(cell(cells).load(Relaxed)))
     }
@@ -353,5 +393,13 @@ impl Metrics {
 
     pub(super) fn refused(&self, reason: usize) -> u64 {
         self.sum(|cells| &cells.rejected[reason])
+    }
+
+    pub(super) fn connections_refused(&self, reason: usize) -> u64 {
+        self.sum(|cells| &cells.connections_refused[reason])
+    }
+
+    pub(super) fn handshakes(&self, kind: usize) -> u64 {
+        self.sum(|cells| &cells.handshakes[kind])
     }
 }
