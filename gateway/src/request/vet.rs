@@ -65,7 +65,7 @@ fn is_host(host: &[u8]) -> bool {
 /// Digits up to 65535, or none: `host:` is `host`.
 fn is_port(port: &[u8]) -> bool {
     port.iter().all(u8::is_ascii_digit)
-        && (port.is_empty() || std::str::from_utf8(port).is_ok_and(|port| port.parse::<u16>().is_ok()))
+        && (port.len() < 5 || std::str::from_utf8(port).is_ok_and(|port| port.parse::<u16>().is_ok()))
 }
 
 /// The first thing in a path that another hop might read differently.
