@@ -5,8 +5,10 @@
 
 mod scrape;
 mod series;
+mod worker;
 
-pub use series::{Metrics, Refusals, ReloadResult, Series, UpstreamSeries, WorkerCells};
+pub use series::{Metrics, ReloadResult, Series, UpstreamSeries};
+pub use worker::{Refusals, WorkerCells};
 
 use prometheus::proto::MetricType;
 

@@ -9,7 +9,8 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily};
 use prometheus::{Encoder, TextEncoder};
 
-use super::series::{BOUNDS, CODES, CONNECTS, HANDSHAKES, Metrics, Series, Timing};
+use super::series::{BOUNDS, CODES, CONNECTS, Metrics, Series, Timing};
+use super::worker::HANDSHAKES;
 use super::{
     BUILD_INFO, CLIENT_CONNECTIONS, CONFIG_INFO, CONNECTIONS_REFUSED, DISCONNECTS, FIRST_BYTE, Family, GENERATION,
     IN_FLIGHT, LOG_DROPPED, REJECTED, RELOAD_OK, RELOAD_TIME, RELOADS, REQUEST_DURATION, REQUESTS, SPLIT_EFFECTIVE,

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use super::worker::{Refusals, WorkerCells};
 use crate::table::Reason;
 
 /// Upper bounds of the histograms' buckets in seconds: half a millisecond, which a healthy local upstream stays below, up to the time limits' range.
@@ -20,12 +21,8 @@ pub(super) const CODES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// How an attempt to connect ended.
 pub(super) const CONNECTS: [&str; 3] = ["ok", "failed", "timeout"];
 
-/// Kinds of TLS handshakes: the version, and whether a session was resumed.
-pub(super) const HANDSHAKES: [[&str; 2]; 4] =
-    [["1.2", "full"], ["1.2", "resumed"], ["1.3", "full"], ["1.3", "resumed"]];
-
 /// Adds to a cell that only the calling worker writes; a gauge goes down by wrapping.
-fn add(cell: &AtomicU64, amount: u64) {
+pub(super) fn add(cell: &AtomicU64, amount: u64) {
     cell.store(cell.load(Relaxed).wrapping_add(amount), Relaxed);
 }
 
@@ -189,81 +186,6 @@ impl UpstreamSeries {
     }
 }
 
-/// The closed set of reasons for which something is refused: the names, in the order of their numbers.
-pub type Refusals = &'static [&'static str];
-
-/// What a worker counts that belongs to no route.
-#[derive(Debug)]
-pub struct WorkerCells {
-    in_flight: AtomicU64,
-    connections: AtomicU64,
-    disconnects: AtomicU64,
-    log_dropped: AtomicU64,
-    rejected: Box<[AtomicU64]>,
-    connections_refused: Box<[AtomicU64]>,
-    handshakes: [AtomicU64; HANDSHAKES.len()],
-}
-
-impl WorkerCells {
-    /// A request began.
-    pub fn began(&self) {
-        add(&self.in_flight, 1);
-    }
-
-    /// A request ended, however.
-    pub fn ended(&self) {
-        add(&self.in_flight, u64::MAX);
-    }
-
-    /// A client connection was given to this worker. The accepting worker counts it, so that the next choice sees it, and the
-    /// serving one takes it back: two writers, hence a locked add, once a connection.
-    pub fn connected(&self) {
-        self.connections.fetch_add(1, Relaxed);
-    }
-
-    /// A client connection closed.
-    pub fn closed(&self) {
-        self.connections.fetch_sub(1, Relaxed);
-    }
-
-    /// Whether nothing is left to wait for at a drain.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.connections.load(Relaxed) == 0 && self.in_flight.load(Relaxed) == 0
-    }
-
-    /// A client left before its answer was complete.
-    pub fn disconnected(&self) {
-        add(&self.disconnects, 1);
-    }
-
-    /// A line of the access log was dropped.
-    pub fn log_dropped(&self) {
-        add(&self.log_dropped, 1);
-    }
-
-    /// The gateway answered with an error; `reason` is its position in [`Refusals`].
-    pub fn rejected(&self, reason: usize) {
-        add(&self.rejected[reason], 1);
-    }
-
-    /// A client connection was closed before its first request; `reason` is its position in [`Refusals`].
-    pub fn refused(&self, reason: usize) {
-        add(&self.connections_refused[reason], 1);
-    }
-
-    /// A TLS handshake succeeded.
-    pub fn shook_hands(&self, tls_13: bool, resumed: bool) {
-        add(&self.handshakes[2 * usize::from(tls_13) + usize::from(resumed)], 1);
-    }
-
-    /// Open client connections, as the choice of a worker asks for them.
-    #[must_use]
-    pub fn load(&self) -> u64 {
-        self.connections.load(Relaxed)
-    }
-}
-
 /// What became of a version of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReloadResult {
@@ -294,19 +216,10 @@ impl Metrics {
     /// Cells for so many workers; requests are refused for `refusals`, connections for `connection_refusals`.
     #[must_use]
     pub fn new(workers: usize, refusals: Refusals, connection_refusals: Refusals) -> Self {
-        let block = |_| WorkerCells {
-            in_flight: AtomicU64::default(),
-            connections: AtomicU64::default(),
-            disconnects: AtomicU64::default(),
-            log_dropped: AtomicU64::default(),
-            rejected: refusals.iter().map(|_| AtomicU64::default()).collect(),
-            connections_refused: connection_refusals.iter().map(|_| AtomicU64::default()).collect(),
-            handshakes: Default::default(),
-        };
         Self {
             refusals,
             connection_refusals,
-            workers: (0..workers).map(block).collect(),
+            workers: (0..workers).map(|_| WorkerCells::new(refusals, connection_refusals)).collect(),
             series: Mutex::default(),
             upstreams: Mutex::default(),
             applied: AtomicU64::default(),
