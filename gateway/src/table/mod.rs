@@ -13,6 +13,7 @@ pub mod reload;
 mod route;
 mod server;
 pub mod split;
+pub mod tls;
 mod upstream;
 
 use std::path::PathBuf;
