@@ -9,6 +9,7 @@ mod dial;
 mod doorbell;
 mod pool;
 mod shared;
+mod wire;
 
 use std::cell::RefCell;
 use std::rc::Rc;

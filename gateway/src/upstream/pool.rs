@@ -18,6 +18,7 @@ use super::body::Upload;
 use super::connection::{Connection, ExchangeError, Failed};
 use super::dial::{ConnectError, Open};
 use super::shared::{Shared, Stream};
+use super::wire::Wire;
 use crate::socket::Socket;
 use crate::table::{Endpoint, Protocol, Upstream};
 
@@ -189,7 +190,7 @@ impl Lease {
             Held::Connection(connection) => connection.exchange(request, limit).await,
             Held::Stream(stream) => {
                 // Boxed, so that HTTP/1.1 does not carry its state.
-                Box::pin(stream.exchange(request, &self.pool.upstream.endpoints[self.endpoint], limit)).await
+                Box::pin(stream.exchange(request, &self.pool.upstream, self.endpoint, limit)).await
             }
             Held::Nothing => Err(Failed { error: ExchangeError::Closed, unsent: Some(Box::new(request)) }.into()),
         }
@@ -203,7 +204,7 @@ impl Lease {
     }
 
     /// Waits for the end of HTTP on this connection, after an upgrade, and takes its socket with what came early.
-    pub async fn upgraded(&mut self) -> Option<(Socket, Bytes, Open)> {
+    pub async fn upgraded(&mut self) -> Option<(Socket<Wire>, Bytes, Open)> {
         let mut connection = self.take_connection()?;
         std::future::poll_fn(|cx| connection.drive(cx)).await;
         Some(connection.into_socket())
