@@ -42,7 +42,7 @@ def panels(scenarios):
 
 def step_of(most):
     """A round number of µs between grid lines, for about six of them."""
-    return next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000) if most / step <= 7)
+    return next(digit * 10**power for power in range(12) for digit in (1, 2, 5) if most / (digit * 10**power) <= 7)
 
 
 def picture(results):

@@ -44,10 +44,13 @@ def check(scenario, port):
             raise Unready("a WebSocket does not open")
         return
     scheme = "https" if scenario.tls else "http"
-    version = ["--http2-prior-knowledge"] if scenario.h2 else []
+    version = ["--http2-prior-knowledge"] if scenario.h2 else ["--tlsv1.3"]
 
     def ask(*arguments):
         return asked(scheme, port, scenario.first_path, *version, *arguments) or "-"
+
+    if ask() == "-":
+        raise Unready(f"no answer over {'HTTP/2' if scenario.h2 else scheme}")
     if scenario.keys:
         twice = ["".join(ask("-H", f"x-user-id: user-{key}") for key in range(20)) for _ in range(2)]
         if twice[0] != twice[1] or set(twice[0]) != {"a", "b"}:

@@ -38,6 +38,8 @@ class Processes:
 
     def start(self, name, cores, command, ready, env=None, wait=15):
         """Starts `command` and waits until `ready()`; its process. What it prints is in <name>.log, its stdout in <name>.out."""
+        for old in (self.dir / f"{name}.out", self.dir / f"{name}.log"):
+            old.unlink(missing_ok=True)
         with open(self.dir / f"{name}.out", "ab") as out, open(self.dir / f"{name}.log", "ab") as log:
             # A group of its own, so that Ctrl-C comes to the bench alone; the system ends it should the bench be killed.
             process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", "taskset", "-c", cores, *map(str, command)], cwd=self.dir,
@@ -47,8 +49,10 @@ class Processes:
         end = time.monotonic() + wait
         while not ready():
             if process.poll() is not None or time.monotonic() > end:
-                said = (self.dir / f"{name}.log").read_text(errors="replace")[-2000:].strip()
-                raise Unready(said or f"no answer within {wait} s")
+                if process.poll() is None:
+                    raise Unready(f"not ready within {wait} s")
+                said = (self.dir / f"{name}.log").read_text(errors="replace").strip()
+                raise Unready(said[:2000] or f"it ended with status {process.returncode}")
             time.sleep(0.05)
         return process
 

@@ -51,8 +51,8 @@ def start(processes, name, scenario, upstreams, cores, connections=1024):
     try:
         process = processes.start(name, listed(cores), command, ready, wait=3 if scenario.optional else 20)
     except Unready as unready:
-        said = f"{name}: {problem}; {unready}"
-        raise Unspoken(said) if scenario.optional else Unready(said) from None
+        said = f"{problem}; {unready}" if problem else str(unready)
+        raise Unspoken(said) if scenario.optional else Unready(f"{name}: {said}") from None
     log = {"envoy": "envoy-access.log"}.get(name, f"{name}.out")
     return Proxy(name, ports["PORT"], process.pid, process, processes.dir / log if scenario.log else None)
 
@@ -101,7 +101,7 @@ def nginx(scenario, values):
                                   "$request_id", "$bytes_sent")))
     more = {"UPSTREAMS": upstreams, "LOCATIONS": "\n    ".join(locations or [f"location / {{ proxy_pass http://{to}; }}"]),
             "LISTEN": (" ssl" if scenario.tls else "") + (" http2" if scenario.h2 else "") + (" reuseport" if scenario.workers > 1 else ""),
-            "TLS": f"ssl_certificate {values['DIR']}/cert.pem; ssl_certificate_key {values['DIR']}/key.pem;" if scenario.tls else "",
+            "TLS": f"ssl_certificate {values['DIR']}/cert.pem; ssl_certificate_key {values['DIR']}/key.pem; ssl_protocols TLSv1.3;" if scenario.tls else "",
             "CONNECTION": 'upgrade; proxy_set_header Upgrade websocket' if scenario.load == "websocket" else '""',
             "LOG": f"log_format json '{json.dumps(variables)}'; access_log {values['DIR']}/nginx.out json;" if scenario.log else "access_log off;"}
     return ["nginx", "-e", "stderr", "-c", filled(values["DIR"], "nginx.conf", {**values, **more})]
@@ -114,8 +114,9 @@ def haproxy(scenario, values):
         entries.write_text("".join(f"/api/r{i}/ both\n" for i in range(scenario.routes)))
         routes = f"use_backend %[path,map_beg({entries})]"
     variables = dict(zip(LOGGED, ("%t", "%ci", "%HM", "%HP", "%ST", "%Ta", "%s", "%ID", "%B")))
-    more = {"ROUTES": routes, "BALANCE": "hdr(x-user-id)" if scenario.keys else "roundrobin",
-            "BIND": (f" ssl crt {values['DIR']}/both.pem" if scenario.tls else "") + (" proto h2" if scenario.h2 else ""),
+    # With more than a quarter of its descriptors in use HAProxy keeps no upstream connection: it is given plenty.
+    more = {"ROUTES": routes, "CONNECTIONS": max(4096, values["CONNECTIONS"]), "BALANCE": "hdr(x-user-id)" if scenario.keys else "roundrobin",
+            "BIND": (f" ssl crt {values['DIR']}/both.pem ssl-min-ver TLSv1.3" if scenario.tls else "") + (" proto h2" if scenario.h2 else ""),
             "LOG": f"log stdout format raw local0\n  log-format '{json.dumps(variables)}'" if scenario.log else ""}
     return ["haproxy", "-db", "-f", filled(values["DIR"], "haproxy.conf", {**values, **more})]
 
@@ -132,7 +133,7 @@ def envoy(scenario, values):
                                              "log_format": {"json_format": variables}}}]
     pair = {"certificate_chain": {"filename": f"{values['DIR']}/cert.pem"}, "private_key": {"filename": f"{values['DIR']}/key.pem"}}
     context = {"@type": f"{ENVOY}.transport_sockets.tls.v3.DownstreamTlsContext",
-               "common_tls_context": {"tls_certificates": [pair], "tls_params": {"tls_maximum_protocol_version": "TLSv1_3"}}}
+               "common_tls_context": {"tls_certificates": [pair], "tls_params": {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"}}}
     plain = {"name": "plain", "typed_config": {"@type": f"{ENVOY}.transport_sockets.raw_buffer.v3.RawBuffer"}}
     more = {"ROUTES": json.dumps(routes), "BALANCE": "MAGLEV" if scenario.keys else "ROUND_ROBIN", "LOG": json.dumps(log if scenario.log else []),
             "TLS": json.dumps({"name": "tls", "typed_config": context} if scenario.tls else plain)}
