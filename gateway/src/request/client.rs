@@ -22,6 +22,8 @@ pub struct Client {
     pub trusted: bool,
     /// `peer` as a header value, made once for all requests of the connection.
     pub forwarded_for: HeaderValue,
+    /// How it reached us: `http`, or `https` over TLS.
+    pub scheme: &'static str,
     /// The connection's one timer.
     pub clock: Rc<Clock>,
     /// Requests that have begun.
@@ -35,13 +37,14 @@ pub struct Client {
 impl Client {
     /// A connection just accepted; the clock is first armed for `deadline`.
     #[must_use]
-    pub fn new(peer: SocketAddr, trusted_proxies: &[IpNet], deadline: Instant) -> Self {
+    pub fn new(peer: SocketAddr, trusted_proxies: &[IpNet], scheme: &'static str, deadline: Instant) -> Self {
         let peer = peer.ip().to_canonical();
         let text = HeaderValue::try_from(peer.to_string());
         Self {
             peer,
             trusted: trusts(trusted_proxies, peer),
             forwarded_for: text.unwrap_or(HeaderValue::from_static("unknown")),
+            scheme,
             clock: Rc::new(Clock::new(deadline)),
             begun: Cell::new(0),
             in_flight: Cell::new(0),
@@ -77,6 +80,8 @@ fn parse_hop(hop: &str) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-fn trusts(trusted_proxies: &[IpNet], address: IpAddr) -> bool {
+/// Whether an address is one of theirs.
+#[must_use]
+pub fn trusts(trusted_proxies: &[IpNet], address: IpAddr) -> bool {
     trusted_proxies.iter().any(|range| range.contains(&address))
 }

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use thiserror::Error;
 
 use super::body::Body;
-use crate::upstream::{ConnectError, ExchangeError, Failed};
+use crate::upstream::{ConnectError, ExchangeError, Failed, UploadError};
 
 /// Names the reason of an answer that is the gateway's own.
 pub const X_GATEWAY_ERROR: HeaderName = HeaderName::from_static("x-gateway-error");
@@ -107,6 +107,9 @@ impl Error {
         let mut causes =
             std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source());
         causes.any(|cause| {
+            if let Some(UploadError::GivenUp) = cause.downcast_ref() {
+                return true;
+            }
             let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
             matches!(
                 kind,

@@ -17,7 +17,7 @@ use super::stage::Outcome;
 use super::{Assigned, headers, tunnel};
 use crate::clock::{after, earlier};
 use crate::table::{Timeouts, Upstream};
-use crate::upstream::{Download, ExchangeError, Failed, Lease, Transfer, Upload};
+use crate::upstream::{Download, ExchangeError, Failed, Lease, Transfer, Upload, Want};
 
 /// Names the upstream that answered.
 static X_SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
@@ -28,25 +28,26 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     let snapshot = &record.snapshot;
     let (pool, timeouts) = (snapshot.pool(upstream), snapshot.table.route(route).timeouts);
     let client_side = tunnel::is_websocket(&request).then(|| hyper::upgrade::on(&mut request));
-    let mut lease = pool.lease(client_side.is_some()).await?;
+    let mut lease = pool.lease(if client_side.is_some() { Want::Upgrade } else { Want::Any }).await?;
     let (mut head, body) = request.into_parts();
-    headers::strip(&mut head);
+    let version = head.version;
+    let found = headers::strip(&mut head);
     if client_side.is_some() {
         tunnel::ask(&mut head.headers);
     }
-    let (body, upload) = Upload::new(body);
+    let (body, upload) = Upload::new(body, version);
     if let Some(upload) = &upload {
         // Set once: a request has one upload.
         let _first = record.upload.set(upload.clone());
     }
     let replay = (lease.is_reused() && upload.is_none() && is_idempotent(&head.method)).then(|| Replay::of(&head));
-    headers::add(&mut head.headers, &record, pool.upstream(), lease.endpoint());
+    headers::add(&mut head.headers, found, &record, pool.upstream(), lease.endpoint());
     let request = Request::from_parts(head, body);
     let limit = |cx: &mut Context<'_>| overdue(cx, &record, upload.as_deref(), &timeouts);
     let first = lease.exchange(request, limit).await;
     let response = match first {
         Err(Stopped::Failed(failed)) if lease.is_reused() => {
-            lease = pool.lease(true).await?;
+            lease = pool.lease(Want::Fresh).await?;
             let again = match (failed.unsent, replay) {
                 (Some(mut unsent), _) => {
                     headers::host_for(unsent.headers_mut(), pool.upstream(), lease.endpoint());
@@ -54,7 +55,7 @@ pub async fn forward(assigned: Assigned) -> Outcome {
                 }
                 (None, Some(replay)) if matches!(failed.error, ExchangeError::Closed) => {
                     let mut again = replay.request();
-                    headers::add(again.headers_mut(), &record, pool.upstream(), lease.endpoint());
+                    headers::add(again.headers_mut(), found, &record, pool.upstream(), lease.endpoint());
                     again
                 }
                 _ => return Err(Error::Exchange(failed.error)),
@@ -100,17 +101,23 @@ fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
 }
 
-/// What it takes to send a request without a body again, before our own headers were added. A list, because a map would be built
-/// for nothing nearly always.
+/// What it takes to send a request without a body again, before our own headers were added.
 struct Replay {
     method: Method,
     uri: Uri,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    /// `name \0 value \n` of each header. Nearly always this was made for nothing: text is cheaper than a map.
+    headers: Vec<u8>,
 }
 
 impl Replay {
     fn of(head: &Parts) -> Self {
-        let headers = head.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let mut headers = Vec::with_capacity(512);
+        for (name, value) in &head.headers {
+            headers.extend_from_slice(name.as_str().as_bytes());
+            headers.push(b'\0');
+            headers.extend_from_slice(value.as_bytes());
+            headers.push(b'\n');
+        }
         Self { method: head.method.clone(), uri: head.uri.clone(), headers }
     }
 
@@ -118,8 +125,13 @@ impl Replay {
         let mut request = Request::new(Upload::Empty);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
-        for (name, value) in self.headers {
-            request.headers_mut().append(name, value);
+        for line in self.headers.split(|byte| *byte == b'\n') {
+            let Some(end) = line.iter().position(|byte| *byte == b'\0') else { continue };
+            // Both were parsed once: neither can fail.
+            let (name, value) = (HeaderName::from_bytes(&line[..end]), HeaderValue::from_bytes(&line[end + 1..]));
+            if let (Ok(name), Ok(value)) = (name, value) {
+                request.headers_mut().append(name, value);
+            }
         }
         request
     }
@@ -134,19 +146,20 @@ fn overdue(cx: &mut Context<'_>, record: &Record, upload: Option<&Transfer>, tim
     };
     let deadline = earlier(phase, after(record.started, timeouts.total));
     let error = || if starved { Error::BodyTimeout } else { Error::UpstreamTimeout };
-    record.client.clock.poll(cx, deadline).map(|()| Stopped::Overdue(error()))
+    record.clock.poll(cx, deadline).map(|()| Stopped::Overdue(error()))
 }
 
 fn answer(response: Response<Incoming>, lease: Lease, timeouts: &Timeouts, record: &Record) -> Response<Body> {
     let (mut head, body) = response.into_parts();
     // The version is each hop's own; the client gets the best that it speaks.
     head.version = Version::HTTP_11;
-    headers::strip_hop_by_hop(&mut head.headers);
-    // hyper frames the answer anew, by what it knows of the body.
-    head.headers.remove(http::header::TRANSFER_ENCODING);
+    if headers::strip_hop_by_hop(&mut head.headers).transfer_encoding {
+        // hyper frames the answer anew, by what it knows of the body.
+        head.headers.remove(http::header::TRANSFER_ENCODING);
+    }
     served_by(&mut head.headers, lease.upstream(), record);
     let total = after(record.started, timeouts.total);
-    let download = Download::new(body, lease, record.client.clock.clone(), timeouts.idle, total);
+    let download = Download::new(body, lease, record.clock.clone(), timeouts.idle, total);
     Response::from_parts(head, Body::Upstream(Box::new(download)))
 }
 

@@ -33,7 +33,7 @@ static PROTECTED: [&HeaderName; 11] = [
     &FORWARDED,
 ];
 
-/// The headers of one hop, in the order of [`hop_by_hop`].
+/// The headers of one hop.
 static HOP_BY_HOP: [HeaderName; 7] = [
     CONNECTION,
     TE,
@@ -44,47 +44,70 @@ static HOP_BY_HOP: [HeaderName; 7] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-/// Which of [`HOP_BY_HOP`] a name is.
-fn hop_by_hop(name: &HeaderName) -> Option<usize> {
-    // Each look-up in a map of headers hashes a name, while most heads hold none of these; this compares little but lengths.
-    match name.as_str().as_bytes() {
-        b"connection" => Some(0),
-        b"te" => Some(1),
-        b"upgrade" => Some(2),
-        b"proxy-authenticate" => Some(3),
-        b"proxy-authorization" => Some(4),
-        b"keep-alive" => Some(5),
-        b"proxy-connection" => Some(6),
-        _ => None,
+/// What a head had before it was stripped.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Found {
+    /// In the order of [`HOP_BY_HOP`].
+    hop_by_hop: [bool; HOP_BY_HOP.len()],
+    /// The peer takes trailers.
+    trailers: bool,
+    /// `Transfer-Encoding`
+    pub transfer_encoding: bool,
+    forwarded: bool,
+    tracestate: bool,
+}
+
+impl Found {
+    /// Searches a head in one pass. A look-up in a map of headers hashes a name, while most heads hold none of these; this compares
+    /// little but lengths.
+    fn of(headers: &HeaderMap) -> Self {
+        let mut found = Self::default();
+        for name in headers.keys() {
+            let seen = match name.as_str().as_bytes() {
+                b"connection" => &mut found.hop_by_hop[0],
+                b"te" => &mut found.hop_by_hop[1],
+                b"upgrade" => &mut found.hop_by_hop[2],
+                b"proxy-authenticate" => &mut found.hop_by_hop[3],
+                b"proxy-authorization" => &mut found.hop_by_hop[4],
+                b"keep-alive" => &mut found.hop_by_hop[5],
+                b"proxy-connection" => &mut found.hop_by_hop[6],
+                b"transfer-encoding" => &mut found.transfer_encoding,
+                b"forwarded" => &mut found.forwarded,
+                b"tracestate" => &mut found.tracestate,
+                _ => continue,
+            };
+            *seen = true;
+        }
+        if found.hop_by_hop[1] {
+            let names = |coding: &str| coding.eq_ignore_ascii_case("trailers");
+            found.trailers = headers.get_all(TE).iter().flat_map(tokens).any(names);
+        }
+        found
     }
 }
 
 /// Removes the headers of one hop. Framing (`Transfer-Encoding`) is left to the side that writes the head, as is `Trailer`.
-///
-/// Returns whether the peer takes trailers.
-pub fn strip_hop_by_hop(headers: &mut HeaderMap) -> bool {
-    let mut found = [false; HOP_BY_HOP.len()];
-    for at in headers.keys().filter_map(hop_by_hop) {
-        found[at] = true;
-    }
-    let trailers =
-        found[1] && headers.get_all(TE).iter().flat_map(tokens).any(|coding| coding.eq_ignore_ascii_case("trailers"));
-    if found[0] {
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) -> Found {
+    let found = Found::of(headers);
+    if found.hop_by_hop[0] {
         strip_named(headers);
     }
-    for (name, _) in HOP_BY_HOP.iter().zip(found).filter(|(_, found)| *found) {
+    for (name, _) in HOP_BY_HOP.iter().zip(found.hop_by_hop).filter(|(_, found)| *found) {
         headers.remove(name);
     }
-    trailers
+    found
 }
 
 /// Removes the headers that `Connection` names, but for the protected ones.
 fn strip_named(headers: &mut HeaderMap) {
-    let options = headers.get_all(CONNECTION).iter().flat_map(tokens);
-    let names = options
-        .filter(|option| !["keep-alive", "close", "upgrade"].iter().any(|usual| option.eq_ignore_ascii_case(usual)));
+    let usual =
+        |option: &str| ["keep-alive", "close", "upgrade"].iter().any(|usual| option.eq_ignore_ascii_case(usual));
+    if headers.get_all(CONNECTION).iter().all(|value| value.to_str().is_ok_and(usual)) {
+        return;
+    }
+    let options = headers.get_all(CONNECTION).iter().flat_map(tokens).filter(|option| !usual(option));
     let names: Vec<HeaderName> =
-        names.filter_map(|name| name.parse().ok()).filter(|name| !PROTECTED.contains(&name)).collect();
+        options.filter_map(|name| name.parse().ok()).filter(|name| !PROTECTED.contains(&name)).collect();
     for name in names {
         headers.remove(name);
     }
@@ -96,9 +119,13 @@ pub fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
 }
 
 /// Takes out of a request's head what is of the client's hop only, and makes its target the origin form.
-pub fn strip(head: &mut Parts) {
-    if strip_hop_by_hop(&mut head.headers) {
+pub fn strip(head: &mut Parts) -> Found {
+    let found = strip_hop_by_hop(&mut head.headers);
+    if found.trailers {
         head.headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    if head.version == Version::HTTP_2 {
+        join_cookies(&mut head.headers);
     }
     head.version = Version::HTTP_11;
     if let Some(authority) = head.uri.authority() {
@@ -109,14 +136,30 @@ pub fn strip(head: &mut Parts) {
         let target = head.uri.path_and_query().cloned();
         head.uri = target.map_or_else(|| Uri::from_static("/"), Uri::from);
     }
+    found
+}
+
+/// HTTP/2 may send each cookie in a line of its own; HTTP/1.1 knows one line only (RFC 9113, 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, joined);
+    }
 }
 
 /// Puts into a stripped head what the upstream should know: who asks, by which id, and for which host.
-pub fn add(headers: &mut HeaderMap, record: &Record, upstream: &Upstream, endpoint: &Endpoint) {
+pub fn add(headers: &mut HeaderMap, found: Found, record: &Record, upstream: &Upstream, endpoint: &Endpoint) {
+    if found.forwarded && !record.client.trusted {
+        headers.remove(FORWARDED);
+    }
     forwarded(headers, record, endpoint);
     if let Some(context) = &record.traceparent {
         headers.insert(&TRACEPARENT, context.clone());
-        headers.remove(&TRACESTATE);
+        if found.tracestate {
+            headers.remove(&TRACESTATE);
+        }
     }
     headers.insert(&X_REQUEST_ID, record.request_id.clone());
     host_for(headers, upstream, endpoint);
@@ -140,11 +183,10 @@ fn forwarded(headers: &mut HeaderMap, record: &Record, endpoint: &Endpoint) {
         let chain = if known.is_empty() { None } else { HeaderValue::from_bytes(&chain).ok() };
         headers.insert(&X_FORWARDED_FOR, chain.unwrap_or_else(|| client.forwarded_for.clone()));
     } else {
-        headers.remove(FORWARDED);
         headers.insert(&X_FORWARDED_FOR, client.forwarded_for.clone());
     }
     if !client.trusted || !headers.contains_key(&X_FORWARDED_PROTO) {
-        headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+        headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static(client.scheme));
     }
     let asked = headers.get(HOST).cloned();
     if asked.is_none() {

@@ -29,7 +29,8 @@ pub fn is_websocket<B>(request: &Request<B>) -> bool {
     let lists = |name, token: &str| {
         request.headers().get_all(name).iter().flat_map(headers::tokens).any(|given| given.eq_ignore_ascii_case(token))
     };
-    request.headers().contains_key(UPGRADE)
+    // hyper has seen whether the connection can be taken over; that costs no look-up.
+    request.extensions().get::<OnUpgrade>().is_some()
         && request.version() == Version::HTTP_11
         && request.method() == Method::GET
         && lists(UPGRADE, "websocket")

@@ -2,9 +2,9 @@
 //!
 //! A path is matched as it will be forwarded, so nothing is decoded or folded here; what another hop might fold is refused.
 
-use http::Method;
 use http::header::HOST;
 use http::uri::Authority;
+use http::{Method, Version};
 
 use super::error::Error;
 use super::stage::{Decision, refuse};
@@ -26,16 +26,22 @@ pub fn vet(begun: Begun) -> Decision<Vetted> {
     Decision::Continue(Vetted(begun))
 }
 
-/// HTTP/1.1 asks for exactly one `Host`; older clients may leave it out.
+/// HTTP/1.1 asks for exactly one `Host`; older clients may leave it out, newer ones name it in the target's authority.
 fn has_one_host<B>(request: &http::Request<B>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     // An absolute-form target names the host too, and wins.
-    if request.uri().authority().is_some_and(|authority| !is_host(authority.as_str().as_bytes())) {
+    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    if authority.is_some_and(|authority| !is_host(authority)) {
         return false;
     }
+    let http2 = request.version() == Version::HTTP_2;
     match (hosts.next(), hosts.next()) {
+        // Two hosts in one HTTP/2 request are malformed where they differ (RFC 9113, 8.3.1).
+        (Some(host), None) if http2 && authority.is_some_and(|name| !name.eq_ignore_ascii_case(host.as_bytes())) => {
+            false
+        }
         (Some(host), None) => is_host(host.as_bytes()),
-        (None, _) => request.version() == http::Version::HTTP_10,
+        (None, _) => request.version() == Version::HTTP_10 || http2 && authority.is_some(),
         (Some(_), Some(_)) => false,
     }
 }
@@ -59,7 +65,7 @@ fn is_host(host: &[u8]) -> bool {
 /// Digits up to 65535, or none: `host:` is `host`.
 fn is_port(port: &[u8]) -> bool {
     port.iter().all(u8::is_ascii_digit)
-        && (port.is_empty() || std::str::from_utf8(port).is_ok_and(|port| port.parse::<u16>().is_ok()))
+        && (port.len() < 5 || std::str::from_utf8(port).is_ok_and(|port| port.parse::<u16>().is_ok()))
 }
 
 /// The first thing in a path that another hop might read differently.

@@ -3,8 +3,14 @@
 //! The first worker owns the listener and hands each new connection to the worker that has the fewest, so that a few connections
 //! don't all land on one; with a single worker nothing is handed anywhere.
 
+mod certificates;
 mod connection;
 mod drain;
+mod entrance;
+mod frames;
+mod http2;
+mod opening;
+mod proxy;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -24,8 +30,10 @@ use crate::request::log::Writer;
 use crate::request::worker::Worker;
 use crate::table::Server;
 use crate::upstream::Snapshots;
+pub(crate) use certificates::{Applied, Certificates, told};
 use connection::serve;
 use drain::Connections;
+pub(crate) use entrance::{Entrance, REASONS};
 
 /// Connections that may wait for a worker to pick them up; beyond that the accepting worker serves them itself.
 const HANDED_OVER: usize = 1024;
@@ -48,6 +56,7 @@ pub(crate) struct Setup {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tables: Arc<arc_swap::ArcSwap<crate::table::Table>>,
     pub(crate) log: Writer,
+    pub(crate) entrance: Arc<Entrance>,
 }
 
 /// All workers, from outside.
@@ -102,12 +111,14 @@ fn run(
     let runtime =
         Builder::new_current_thread().enable_all().max_blocking_threads(4).build_local(LocalOptions::default());
     let serving = runtime.and_then(|runtime| {
-        let Setup { server, metrics, tables, log } = setup;
+        let Setup { server, metrics, tables, log, entrance } = setup;
         let snapshots = Snapshots::new(tables, index);
         let worker =
             Rc::new(Worker { index, metrics, server, namer: Namer::default(), snapshots, log: log.for_worker() });
         drop(log);
-        runtime.block_on(async { Seats { worker, connections: Rc::default(), peers }.work(listener, inbox).await })
+        runtime.block_on(async {
+            Seats { worker, connections: Rc::default(), peers, entrance }.work(listener, inbox).await
+        })
     });
     if let Err(error) = serving {
         tracing::error!(worker = index, %error, "a worker could not start");
@@ -119,6 +130,7 @@ struct Seats {
     worker: Rc<Worker>,
     connections: Rc<Connections>,
     peers: Vec<Sender<Command>>,
+    entrance: Arc<Entrance>,
 }
 
 impl Seats {
@@ -191,9 +203,9 @@ impl Seats {
 
     fn serve(&self, stream: tokio::net::TcpStream, peer: SocketAddr) {
         let open = Open(self.worker.clone());
-        let connections = self.connections.clone();
+        let (connections, entrance) = (self.connections.clone(), self.entrance.clone());
         spawn_local(async move {
-            serve(stream, peer, open.0.clone(), connections).await;
+            serve(stream, peer, open.0.clone(), connections, entrance).await;
             drop(open);
         });
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::tls::Tls;
+
 /// The `server` section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
@@ -24,6 +26,10 @@ pub struct Server {
     pub head_timeout: Option<Duration>,
     /// How long an idle client connection stays open; `None`: as long as the client likes.
     pub keepalive: Option<Duration>,
+    /// `trusted_proxies` begin each connection with a PROXY header.
+    pub proxy_protocol: bool,
+    /// TLS on the public listener.
+    pub tls: Option<Tls>,
     /// How the gateway stops.
     pub drain: Drain,
 }

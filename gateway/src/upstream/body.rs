@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Version;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use thiserror::Error;
@@ -26,6 +27,8 @@ pub struct Transfer {
     pub ended: Cell<bool>,
     /// Whether the next piece is asked for and has not come: it is the client that keeps everyone waiting.
     pub starved: Cell<bool>,
+    /// Whether it comes on an HTTP/2 stream, which tells its end apart from having been given up.
+    stream: bool,
 }
 
 /// A request's body on its way up.
@@ -37,15 +40,28 @@ pub enum Upload {
     Client(Incoming, Rc<Transfer>),
 }
 
+/// Why a request's body broke off.
+#[derive(Debug, Error)]
+pub enum UploadError {
+    /// The connection ended, or what came is no body.
+    #[error(transparent)]
+    Broken(hyper::Error),
+    /// An HTTP/2 stream was reset, or its connection ended: there is nobody left to answer.
+    #[error("the client gave up its request")]
+    GivenUp,
+}
+
 impl Upload {
     /// Wraps a client's body; a request without one needs no bookkeeping.
     #[must_use]
-    pub fn new(body: Incoming) -> (Self, Option<Rc<Transfer>>) {
+    pub fn new(body: Incoming, version: Version) -> (Self, Option<Rc<Transfer>>) {
         if body.is_end_stream() {
             return (Self::Empty, None);
         }
         let last = Cell::new(Instant::now());
-        let transfer = Transfer { bytes: Cell::new(0), last, ended: Cell::new(false), starved: Cell::new(false) };
+        let stream = version == Version::HTTP_2;
+        let transfer =
+            Transfer { bytes: Cell::new(0), last, ended: Cell::new(false), starved: Cell::new(false), stream };
         let transfer = Rc::new(transfer);
         (Self::Client(body, transfer.clone()), Some(transfer))
     }
@@ -53,11 +69,18 @@ impl Upload {
 
 impl Body for Upload {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = UploadError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         let Self::Client(body, transfer) = &mut *self else { return Poll::Ready(None) };
-        let polled = Pin::new(&mut *body).poll_frame(cx);
+        let polled = match Pin::new(&mut *body).poll_frame(cx) {
+            // hyper says that a body ended where its stream was reset without an error; it must not look whole.
+            Poll::Ready(None) if transfer.stream && !body.is_end_stream() => {
+                Poll::Ready(Some(Err(UploadError::GivenUp)))
+            }
+            Poll::Ready(Some(Err(_))) if transfer.stream => Poll::Ready(Some(Err(UploadError::GivenUp))),
+            polled => polled.map_err(UploadError::Broken),
+        };
         transfer.starved.set(polled.is_pending());
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
