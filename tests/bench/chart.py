@@ -32,12 +32,19 @@ def style():
 
 
 def panels(scenarios):
-    """Scenarios by size: one that costs several times what the others do has an axis of its own, or nothing of them were seen."""
-    most = {name: max(report.cpu(kept, proxy)[0] for proxy in kept["proxies"] if proxy != "envoy" or len(kept["proxies"]) == 1)
-            for name, kept in scenarios.items() if kept["proxies"]}
-    middle = statistics.median(most.values()) if most else 0
-    small = [name for name in most if most[name] <= 4 * middle]
-    return [(part, max(most[name] for name in part)) for part in (small, [name for name in most if name not in small]) if part]
+    """(names, end of their axis): a scenario that costs several times what others do has an axis of its own, or nothing of them were seen."""
+    costs = {name: [report.cpu(kept, proxy)[0] for proxy in kept["proxies"]] for name, kept in scenarios.items() if kept["proxies"]}
+    # The dearest of a scenario's proxies may be cut, the second dearest not.
+    second = {name: sorted(each)[-2:][0] for name, each in costs.items()}
+    middle = statistics.median(second.values()) if second else 0
+    small = [name for name in costs if second[name] <= 4 * middle]
+    both = [part for part in (small, [name for name in costs if name not in small]) if part]
+    return [(part, ending(max(second[name] for name in part), [max(costs[name]) for name in part])) for part in both]
+
+
+def ending(wanted, dearest):
+    """An axis ends at what has to be seen, or somewhat later where that shows more."""
+    return 1.08 * max(wanted, *(one for one in dearest if one <= 1.6 * wanted), 0.1)
 
 
 def step_of(most):
@@ -49,8 +56,8 @@ def picture(results):
     """The whole SVG."""
     parts, y = [], 92
     shown = [name for name in report.LABELS if any(name in kept["proxies"] for kept in results["scenarios"].values())]
-    for names, most in panels(results["scenarios"]):
-        drawn, y = panel({name: results["scenarios"][name] for name in names}, most * 1.12, y)
+    for names, end in panels(results["scenarios"]):
+        drawn, y = panel({name: results["scenarios"][name] for name in names}, end, y)
         parts += drawn
     legend = [f'<rect class="{name}" x="{LEFT + 110 * i}" y="60" width="12" height="12" rx="2"/>'
               f'<text x="{LEFT + 110 * i + 18}" y="70">{report.LABELS[name]}</text>' for i, name in enumerate(shown)]

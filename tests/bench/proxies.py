@@ -5,7 +5,9 @@ split evenly between ORIGIN_A and ORIGIN_B (for WebSocket ECHO_A and ECHO_B).
 """
 import json
 import os
+import re
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +74,12 @@ def gateway_binary():
     target = json.loads(subprocess.run(["cargo", "metadata", "--format-version", "1", "--no-deps", "--offline"], cwd=ROOT,
                                        capture_output=True, text=True, check=True).stdout)["target_directory"]
     return Path(target) / "dist/gateway"
+
+
+def need_gateway():
+    """Ends the bench where there is none."""
+    if not gateway_binary().is_file():
+        sys.exit(f"no gateway at {gateway_binary()}: `make dist` builds it, or set GATEWAY to one")
 
 
 def gateway_config(scenario, values):
@@ -146,8 +154,8 @@ PROXIES = {"gateway": gateway, "nginx": nginx, "haproxy": haproxy, "envoy": envo
 
 
 def version(name):
-    """What it says of itself, for the record."""
+    """Its version, for the record."""
     programs = {"gateway": [gateway_binary(), "--version"], "nginx": ["nginx", "-v"], "haproxy": ["haproxy", "-v"],
                 "envoy": [TOOLS / "envoy.sh", "install"]}
     got = subprocess.run(programs[name], capture_output=True, text=True, check=True)
-    return (got.stdout + got.stderr).strip().splitlines()[0].rpartition("version: ")[2][:60]
+    return re.search(r"\d+\.\d+\.\d+", got.stdout + got.stderr)[0]

@@ -22,7 +22,7 @@ def begin(folder, versions):
     results = read(folder)
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     results["measured"] = {"day": datetime.date.today().isoformat(), "cores": len(os.sched_getaffinity(0)),
-                           "machine": model[1] if model else platform.machine(), "kernel": platform.release()}
+                           "machine": model[1] if model else platform.machine(), "kernel": ".".join(platform.release().split(".")[:2])}
     results["versions"] = {**results.get("versions", {}), **versions}
     return results
 
@@ -31,9 +31,9 @@ def write(folder, results):
     """results.json, and results.md from it."""
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     measured = results["measured"]
-    head = [f"<!-- Made by `make bench`. -->\n# Measured side by side\n",
+    head = ["<!-- Made by `make bench`. -->\n# Measured side by side\n",
             f"On {measured['day']}: {measured['machine']}, {measured['cores']} cores, Linux {measured['kernel']}. "
-            + ", ".join(f"{LABELS[name]}: {version}" for name, version in results["versions"].items())
+            + ", ".join(f"{LABELS[name]} {version}" for name, version in results["versions"].items())
             + ". How, and what each scenario is: [performance.md](../performance.md).\n", "![CPU a request](chart.svg)\n"]
     tables = [scenario_table(name, kept) for name, kept in results["scenarios"].items()]
     (folder / "results.md").write_text("\n".join([*head, summary(results), *tables]))
@@ -76,7 +76,7 @@ def table(rows):
 def scenario_table(name, kept):
     """All figures of a scenario."""
     rounds = max((len(one["rounds"]) for one in kept["proxies"].values()), default=0)
-    lines = [f"\n## {name}\n", f"{kept['what']}. {rounds} rounds of {kept['seconds']} s; median (least..most).\n"]
+    lines = [f"\n## {name}\n", f"{kept['what']}. {kept['day']}, {rounds} rounds of {kept['seconds']} s; median (least..most).\n"]
     logged = any("logged" in one["rounds"][0] for one in kept["proxies"].values())
     rows = [["", f"CPU µs a {kept['per']}", "to nginx", "to HAProxy", f"{kept['per']}s/s", "p50 ms", "p99 ms", "p99.9 ms", "peak MiB", "errors",
              *(["lines logged"] if logged else [])]]
