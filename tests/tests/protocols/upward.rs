@@ -29,7 +29,7 @@ fn over_tls(upstream: &Upstream, names: &str) -> (Authority, Gateway, String) {
 fn both_protocols_are_spoken_over_tls() {
     let upstream = Upstream::new(|exchange| {
         let body = exchange.body()?;
-        exchange.answer(200, &[("x-films", "yes")], body.bytes())
+        exchange.answer(200, &[("x-films", "yes")], &body.bytes)
     });
     let (_authority, inner, ca) = over_tls(&upstream, "localhost");
     for (protocol, host) in [("http1", "preserve"), ("h2", "preserve"), ("h2", "films.internal")] {
