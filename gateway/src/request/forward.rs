@@ -42,7 +42,10 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     }
     let replay = (lease.is_reused() && upload.is_none() && is_idempotent(&head.method)).then(|| Replay::of(&head));
     headers::add(&mut head.headers, found, &record, pool.upstream(), lease.endpoint());
-    let request = Request::from_parts(head, body);
+    let mut request = Request::from_parts(head, body);
+    if let (Some(upload), true) = (&upload, found.expects) {
+        upload.expect(&mut request);
+    }
     let limit = |cx: &mut Context<'_>| overdue(cx, &record, upload.as_deref(), &timeouts);
     let first = lease.exchange(request, limit).await;
     let response = match first {
@@ -70,7 +73,8 @@ pub async fn forward(assigned: Assigned) -> Outcome {
         let Some(client_side) = client_side else { return Err(Error::Exchange(ExchangeError::Unasked)) };
         return tunnel::open(response, lease, client_side, timeouts.idle, record.clone()).await;
     }
-    if upload.is_some_and(|upload| !upload.ended.get()) {
+    // A body that nobody asked for is never read, and its connection ends with its answer.
+    if upload.is_some_and(|upload| !upload.ended.get() && !upload.is_held_back()) {
         lease.detach();
     }
     Ok(answer(response, lease, &timeouts, &record))
@@ -139,6 +143,12 @@ impl Replay {
 
 /// Ready when the answer's head is overdue: a client that stops sending has `idle` to go on, an upstream `first_byte` to begin.
 fn overdue(cx: &mut Context<'_>, record: &Record, upload: Option<&Transfer>, timeouts: &Timeouts) -> Poll<Stopped> {
+    if let Some(expectation) = upload.and_then(|upload| upload.expectation.get())
+        && expectation.waits()
+        && record.clock.poll(cx, Some(expectation.until())).is_ready()
+    {
+        expectation.give_up();
+    }
     let (phase, starved) = match upload {
         Some(upload) if !upload.ended.get() => (after(upload.last.get(), timeouts.idle), upload.starved.get()),
         Some(upload) => (after(upload.last.get(), timeouts.first_byte), false),

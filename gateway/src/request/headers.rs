@@ -53,6 +53,8 @@ pub struct Found {
     trailers: bool,
     /// `Transfer-Encoding`
     pub transfer_encoding: bool,
+    /// `Expect`: 100-continue is all that there is.
+    pub expects: bool,
     forwarded: bool,
     tracestate: bool,
 }
@@ -72,6 +74,7 @@ impl Found {
                 b"keep-alive" => &mut found.hop_by_hop[5],
                 b"proxy-connection" => &mut found.hop_by_hop[6],
                 b"transfer-encoding" => &mut found.transfer_encoding,
+                b"expect" => &mut found.expects,
                 b"forwarded" => &mut found.forwarded,
                 b"tracestate" => &mut found.tracestate,
                 _ => continue,

@@ -35,6 +35,7 @@ pub(crate) const REASONS: &[&str] = &[
     "proxy_timeout",
     "proxy_closed",
     "proxy_invalid",
+    "http2_flood",
 ];
 
 /// What connections have to pass.
@@ -124,7 +125,7 @@ async fn within<T>(limit: Option<Duration>, work: impl Future<Output = T>) -> Op
 }
 
 /// A reason's place in [`REASONS`].
-fn position(reason: &str) -> usize {
+pub(super) fn position(reason: &str) -> usize {
     REASONS.iter().position(|known| *known == reason).unwrap_or_default()
 }
 

@@ -1,18 +1,19 @@
 //! The two bodies that pass through: what goes up to the upstream and what comes down from it. Frames are handed on as they come.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Version;
+use http::{Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use thiserror::Error;
 use tokio::time::Instant;
 
+use super::expect::Expectation;
 use super::pool::Lease;
 use crate::clock::{Clock, after, earlier};
 
@@ -27,8 +28,26 @@ pub struct Transfer {
     pub ended: Cell<bool>,
     /// Whether the next piece is asked for and has not come: it is the client that keeps everyone waiting.
     pub starved: Cell<bool>,
+    /// What holds it back, if its client waits to be asked for it.
+    pub expectation: OnceCell<Expectation>,
     /// Whether it comes on an HTTP/2 stream, which tells its end apart from having been given up.
     stream: bool,
+}
+
+impl Transfer {
+    /// Holds the body back until the upstream asks for it. A client of HTTP/2 can't be told when that is, and is not waited for.
+    pub fn expect<B>(&self, request: &mut Request<B>) {
+        if !self.stream {
+            // Set once: a request has one expectation.
+            let _first = self.expectation.set(Expectation::of(request));
+        }
+    }
+
+    /// Whether it is held back.
+    #[must_use]
+    pub fn is_held_back(&self) -> bool {
+        self.expectation.get().is_some_and(Expectation::waits)
+    }
 }
 
 /// A request's body on its way up.
@@ -60,8 +79,14 @@ impl Upload {
         }
         let last = Cell::new(Instant::now());
         let stream = version == Version::HTTP_2;
-        let transfer =
-            Transfer { bytes: Cell::new(0), last, ended: Cell::new(false), starved: Cell::new(false), stream };
+        let transfer = Transfer {
+            bytes: Cell::new(0),
+            last,
+            ended: Cell::new(false),
+            starved: Cell::new(false),
+            expectation: OnceCell::new(),
+            stream,
+        };
         let transfer = Rc::new(transfer);
         (Self::Client(body, transfer.clone()), Some(transfer))
     }
@@ -73,6 +98,9 @@ impl Body for Upload {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         let Self::Client(body, transfer) = &mut *self else { return Poll::Ready(None) };
+        if transfer.expectation.get().is_some_and(|expectation| expectation.holds(cx)) {
+            return Poll::Pending;
+        }
         let polled = match Pin::new(&mut *body).poll_frame(cx) {
             // hyper says that a body ended where its stream was reset without an error; it must not look whole.
             Poll::Ready(None) if transfer.stream && !body.is_end_stream() => {

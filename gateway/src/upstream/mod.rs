@@ -7,6 +7,7 @@ mod body;
 mod connection;
 mod dial;
 mod doorbell;
+mod expect;
 mod pool;
 mod shared;
 mod wire;
