@@ -44,6 +44,7 @@ pub struct Bytes(Arc<Reading>);
 struct Reading {
     count: AtomicU64,
     ask_system: AtomicBool,
+    blocked: AtomicBool,
 }
 
 impl Bytes {
@@ -51,6 +52,12 @@ impl Bytes {
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.count.load(Relaxed)
+    }
+
+    /// Whether something that was to be written waits for the other end to read.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.0.blocked.load(Relaxed)
     }
 
     /// Has the next read ask the system at once, where the runtime may not have heard yet that bytes are there.
@@ -80,6 +87,12 @@ impl<S: Stream> Socket<S> {
         self.read.ask_system();
     }
 
+    /// Notes whether writing has to wait.
+    fn wrote<T>(&self, polled: Poll<T>) -> Poll<T> {
+        self.read.0.blocked.store(polled.is_pending(), Relaxed);
+        polled
+    }
+
     /// True when there was something to read and the system was to be asked for it.
     fn asked(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
         self.read.0.ask_system.load(Relaxed) && {
@@ -102,11 +115,13 @@ impl<S: Stream> AsyncRead for Socket<S> {
 
 impl<S: Stream> AsyncWrite for Socket<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.wrote(polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let polled = Pin::new(&mut self.stream).poll_flush(cx);
+        self.wrote(polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -122,10 +137,11 @@ impl<S: Stream> AsyncWrite for Socket<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match slices {
+        let polled = match slices {
             // A head alone, as most requests are: `send` is cheaper than `writev` of one.
             [one] => Pin::new(&mut self.stream).poll_write(cx, one),
             many => Pin::new(&mut self.stream).poll_write_vectored(cx, many),
-        }
+        };
+        self.wrote(polled)
     }
 }

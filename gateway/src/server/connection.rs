@@ -21,7 +21,7 @@ use super::drain::{Connections, Seat};
 use super::entrance::Entrance;
 use super::http2;
 use super::opening::Opening;
-use crate::clock::after;
+use crate::clock::{after, earlier};
 use crate::request::Arrived;
 use crate::request::client::Client;
 use crate::request::error::Error;
@@ -65,20 +65,48 @@ pub(super) fn link(peer: SocketAddr, scheme: &'static str, worker: &Rc<Worker>, 
 
 /// Speaks what the client speaks.
 pub(super) async fn speak<S: Stream + Send + 'static>(socket: Socket<S>, read: &Bytes, link: &Link) {
-    let (ended, io) = http1(Opening::new(socket), read, link).await;
-    match io {
-        // Boxed, because most connections never need what it holds.
-        Some(io) if io.is_http2() => Box::pin(http2::serve(io, link)).await,
-        Some(io) if matches!(ended, Ended::HeadTimeout) => refuse_head(io, &link.worker).await,
-        _ => {}
+    let mut phase = Phase { begun: 0, read_before: 0, head_since: None };
+    let mut io = Opening::new(socket);
+    loop {
+        // Boxed, as HTTP/2 is, so that a connection at rest holds neither.
+        let (ended, left) = Box::pin(http1(io, read, link, &mut phase)).await;
+        let Some(left) = left else { return };
+        match ended {
+            Ended::Closed if left.is_http2() => return Box::pin(http2::serve(left, link)).await,
+            Ended::Closed => return,
+            Ended::HeadTimeout => return refuse_head(left, &link.worker).await,
+            Ended::Idle => io = left,
+        }
+        if !more(&mut io, read, link).await {
+            return;
+        }
     }
 }
 
-/// Serves HTTP/1.1; how it ended, and what it was served on, unless that was upgraded.
+/// Waits at rest, without hyper and its buffers, until the client has more to say. False when it has closed the connection, or has
+/// been idle for too long, or the worker drains.
+async fn more<S: Stream>(io: &mut Opening<Socket<S>>, read: &Bytes, link: &Link) -> bool {
+    let deadline = after(link.client.idle_since.get(), link.worker.server.keepalive);
+    poll_fn(|cx| {
+        let told = link.seat.told_to_close(cx);
+        if told {
+            read.ask_system();
+        }
+        match io.poll_more(cx) {
+            Poll::Pending if told => Poll::Ready(false),
+            Poll::Pending => link.client.clock.poll(cx, deadline).map(|()| false),
+            ready => ready,
+        }
+    })
+    .await
+}
+
+/// Serves HTTP/1.1 until nobody has used it for a while; how it ended, and what it was served on, unless that was upgraded.
 async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     io: I,
     read: &Bytes,
     link: &Link,
+    phase: &mut Phase,
 ) -> (Ended, Option<I>) {
     let Link { client, worker, seat } = link;
     let stack = stack(worker.clone());
@@ -89,7 +117,6 @@ async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     protocol.half_close(false).max_buf_size(HEAD_BUFFER);
     let mut connection = protocol.serve_connection(TokioIo::new(io), service).with_upgrades();
     let mut closing = false;
-    let mut phase = Phase { begun: 0, read_before: 0, head_since: None };
     let ended = poll_fn(|cx| {
         let told = !closing && seat.told_to_close(cx);
         if told {
@@ -108,7 +135,7 @@ async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             Pin::new(&mut connection).graceful_shutdown();
             cx.waker().wake_by_ref();
         }
-        phase.poll(cx, client, in_head, worker)
+        phase.poll(cx, client, in_head, read.is_blocked(), worker)
     })
     .await;
     (ended, connection.into_parts().map(|parts| parts.io.into_inner()))
@@ -117,8 +144,12 @@ async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 /// How long the timer of a connection without a keep-alive limit sleeps before it is first looked at.
 pub(super) const IDLE_LOOK: std::time::Duration = std::time::Duration::from_secs(3600);
 
+/// A connection that nobody has used for that long is put to rest.
+const REST: std::time::Duration = std::time::Duration::from_secs(2);
+
 enum Ended {
     Closed,
+    Idle,
     HeadTimeout,
 }
 
@@ -138,15 +169,25 @@ impl Phase {
         read != self.read_before
     }
 
-    /// Ready when the client has been idle for too long, or takes too long over a head.
-    fn poll(&mut self, cx: &mut Context<'_>, client: &Client, in_head: bool, worker: &Worker) -> Poll<Ended> {
+    /// Ready when the client has been idle for a while or for too long, or takes too long over a head.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: &Client,
+        in_head: bool,
+        blocked: bool,
+        worker: &Worker,
+    ) -> Poll<Ended> {
         if client.in_flight.get() > 0 {
             // A client that does not take its answer.
             return client.clock.poll_standing(cx).map(|()| Ended::Closed);
         }
         if !in_head {
-            let deadline = after(client.idle_since.get(), worker.server.keepalive);
-            return client.clock.poll(cx, deadline).map(|()| Ended::Closed);
+            let keepalive = after(client.idle_since.get(), worker.server.keepalive);
+            // The end of an answer that its client does not take is still with hyper.
+            let rest = Some(client.idle_since.get() + REST).filter(|_| !blocked);
+            let ended = if earlier(keepalive, rest) == keepalive { Ended::Closed } else { Ended::Idle };
+            return client.clock.poll(cx, earlier(keepalive, rest)).map(|()| ended);
         }
         let since = *self.head_since.get_or_insert_with(Instant::now);
         client.clock.poll(cx, after(since, worker.server.head_timeout)).map(|()| Ended::HeadTimeout)

@@ -26,6 +26,8 @@ enum State {
     Looking(usize),
     /// It is HTTP/2, and this is to be read again.
     Http2(Bytes),
+    /// It is not, and this, which came while nobody was reading, is to be read first.
+    Again(Bytes),
     /// It is not, or it was read again.
     Through,
 }
@@ -42,6 +44,23 @@ impl<S> Opening<S> {
 }
 
 impl<S: AsyncRead + Unpin> Opening<S> {
+    /// Ready when there is more to read, of which one byte is kept for whoever reads next; false at the end.
+    pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut byte = [0; 1];
+        let mut buffer = ReadBuf::new(&mut byte);
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+        if read.is_err() || buffer.filled().is_empty() {
+            return Poll::Ready(false);
+        }
+        let is_first = matches!(self.state, State::Looking(0));
+        self.state = if is_first && byte[0] == PREFACE[0] {
+            State::Looking(1)
+        } else {
+            State::Again(Bytes::copy_from_slice(&byte))
+        };
+        Poll::Ready(true)
+    }
+
     /// Looks at bytes that came in one piece.
     fn look(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
@@ -86,7 +105,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Opening<S> {
             State::Through => Pin::new(&mut self.stream).poll_read(cx, buffer),
             State::Looking(0) => self.look(cx, buffer),
             State::Looking(_) => self.gather(cx, buffer),
-            State::Http2(again) => {
+            State::Http2(again) | State::Again(again) => {
                 let length = again.len().min(buffer.remaining());
                 buffer.put_slice(&again.split_to(length));
                 if !again.has_remaining() {
