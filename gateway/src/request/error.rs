@@ -22,6 +22,24 @@ pub enum Error {
     /// The target is not one that can be matched and forwarded as it is.
     #[error("the path holds {0}, which the gateway does not forward")]
     BadPath(&'static str),
+    /// The target is none of the forms that a request here may have.
+    #[error("the target is neither a path nor a URL of http or https")]
+    BadTarget,
+    /// The target is longer than `server.limits.target`.
+    #[error("the target is too long")]
+    TargetTooLong,
+    /// The head is over `server.limits.head` or `server.limits.fields`.
+    #[error("the request's head is too large")]
+    HeadTooLarge,
+    /// The body's end is told by something else than one length or one `chunked`.
+    #[error("Transfer-Encoding may only be `chunked`, once")]
+    BadFraming,
+    /// An upgrade to HTTP/2, which would carry requests that nobody here reads; or a WebSocket that begins with a body.
+    #[error("this upgrade is not possible; HTTP/2 is spoken from a connection's first byte or not at all")]
+    BadUpgrade,
+    /// The body is larger than the route's `limit.body`.
+    #[error("the request's body is too large")]
+    BodyTooLarge,
     /// `Host` is missing, given twice or malformed.
     #[error("the request needs exactly one valid Host")]
     BadHost,
@@ -77,6 +95,12 @@ impl Error {
         "upstream_timeout",
         "internal",
         "head_timeout",
+        "bad_target",
+        "target_too_long",
+        "head_too_large",
+        "bad_framing",
+        "bad_upgrade",
+        "body_too_large",
     ];
 
     /// The status, and the reason's position in [`Error::REASONS`].
@@ -93,10 +117,18 @@ impl Error {
             Self::Connect(ConnectError::Failed(..)) => (StatusCode::BAD_GATEWAY, 7),
             Self::Connect(ConnectError::Timeout(_)) => (StatusCode::GATEWAY_TIMEOUT, 8),
             Self::Exchange(ExchangeError::Closed | ExchangeError::BrokenHead) => (StatusCode::BAD_GATEWAY, 9),
-            Self::Exchange(ExchangeError::Invalid(_) | ExchangeError::Unasked) => (StatusCode::BAD_GATEWAY, 10),
+            Self::Exchange(ExchangeError::Invalid(_) | ExchangeError::Unasked | ExchangeError::Ambiguous) => {
+                (StatusCode::BAD_GATEWAY, 10)
+            }
             Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, 11),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, 12),
             Self::HeadTimeout => (StatusCode::REQUEST_TIMEOUT, 13),
+            Self::BadTarget => (StatusCode::BAD_REQUEST, 14),
+            Self::TargetTooLong => (StatusCode::URI_TOO_LONG, 15),
+            Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, 16),
+            Self::BadFraming => (StatusCode::BAD_REQUEST, 17),
+            Self::BadUpgrade => (StatusCode::BAD_REQUEST, 18),
+            Self::BodyTooLarge | Self::Exchange(ExchangeError::TooLarge) => (StatusCode::PAYLOAD_TOO_LARGE, 19),
         }
     }
 
@@ -150,11 +182,23 @@ impl Error {
             Self::BadMethod(_) => {
                 headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
             }
-            // What is left of the request's body can't be told from a next request.
-            Self::HeadTimeout | Self::BodyTimeout | Self::Exchange(ExchangeError::Upload(_)) => {
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            }
             _ => {}
+        }
+        if self.ends_connection() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+
+    /// Whether nothing more is read from the client: what is left of the request's body can't be told from a next request, or a client
+    /// that sends such a head means no good by the next one either.
+    fn ends_connection(&self) -> bool {
+        match self {
+            Self::BadPath(_) | Self::BadHost | Self::BadMethod(_) | Self::BadTarget | Self::TargetTooLong => true,
+            Self::HeadTooLarge | Self::BadFraming | Self::BadUpgrade | Self::BodyTooLarge => true,
+            Self::HeadTimeout | Self::BodyTimeout => true,
+            Self::Exchange(ExchangeError::Upload(_) | ExchangeError::TooLarge) => true,
+            Self::NoRoute | Self::Method(..) | Self::Connect(_) | Self::Exchange(_) => false,
+            Self::UpstreamTimeout | Self::Internal => false,
         }
     }
 }

@@ -7,7 +7,8 @@
 use std::task::{Context, Poll};
 
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, response};
+use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::body::Body;
@@ -26,7 +27,11 @@ static X_SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 pub async fn forward(assigned: Assigned) -> Outcome {
     let Assigned { mut request, record, route, upstream } = assigned;
     let snapshot = &record.snapshot;
-    let (pool, timeouts) = (snapshot.pool(upstream), snapshot.table.route(route).timeouts);
+    let (pool, route) = (snapshot.pool(upstream), snapshot.table.route(route));
+    let timeouts = route.timeouts;
+    if request.body().size_hint().lower() > route.max_body {
+        return Err(Error::BodyTooLarge);
+    }
     let client_side = tunnel::is_websocket(&request).then(|| hyper::upgrade::on(&mut request));
     let mut lease = pool.lease(client_side.is_some()).await?;
     let (mut head, body) = request.into_parts();
@@ -34,10 +39,11 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     if client_side.is_some() {
         tunnel::ask(&mut head.headers);
     }
-    let (body, upload) = Upload::new(body);
+    let (body, upload) = Upload::new(body, route.max_body);
     if let Some(upload) = &upload {
         // Set once: a request has one upload.
         let _first = record.upload.set(upload.clone());
+        headers::frame(&mut head.headers);
     }
     let replay = (lease.is_reused() && upload.is_none() && is_idempotent(&head.method)).then(|| Replay::of(&head));
     headers::add(&mut head.headers, &record, pool.upstream(), lease.endpoint());
@@ -69,10 +75,12 @@ pub async fn forward(assigned: Assigned) -> Outcome {
         let Some(client_side) = client_side else { return Err(Error::Exchange(ExchangeError::Unasked)) };
         return tunnel::open(response, lease, client_side, timeouts.idle, record.clone()).await;
     }
+    let (mut head, body) = response.into_parts();
+    headers::strip_answer(&mut head)?;
     if upload.is_some_and(|upload| !upload.ended.get()) {
         lease.detach();
     }
-    Ok(answer(response, lease, &timeouts, &record))
+    Ok(answer(head, body, lease, &timeouts, &record))
 }
 
 /// What ends an exchange without an answer.
@@ -137,13 +145,15 @@ fn overdue(cx: &mut Context<'_>, record: &Record, upload: Option<&Transfer>, tim
     record.client.clock.poll(cx, deadline).map(|()| Stopped::Overdue(error()))
 }
 
-fn answer(response: Response<Incoming>, lease: Lease, timeouts: &Timeouts, record: &Record) -> Response<Body> {
-    let (mut head, body) = response.into_parts();
+fn answer(
+    mut head: response::Parts,
+    body: Incoming,
+    lease: Lease,
+    timeouts: &Timeouts,
+    record: &Record,
+) -> Response<Body> {
     // The version is each hop's own; the client gets the best that it speaks.
     head.version = Version::HTTP_11;
-    headers::strip_hop_by_hop(&mut head.headers);
-    // hyper frames the answer anew, by what it knows of the body.
-    head.headers.remove(http::header::TRANSFER_ENCODING);
     served_by(&mut head.headers, lease.upstream(), record);
     let total = after(record.started, timeouts.total);
     let download = Download::new(body, lease, record.client.clock.clone(), timeouts.idle, total);

@@ -8,12 +8,14 @@ use http::header::{
     PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Uri, Version};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version, response};
 
 use super::client::X_FORWARDED_FOR;
+use super::error::Error;
 use super::id::{TRACEPARENT, TRACESTATE, X_REQUEST_ID};
 use super::record::Record;
 use crate::table::{Endpoint, HostHeader, Upstream};
+use crate::upstream::ExchangeError;
 
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -76,6 +78,66 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) -> bool {
         headers.remove(name);
     }
     trailers
+}
+
+/// How an answer says where its body ends.
+#[derive(Default)]
+struct Framing {
+    codings: usize,
+    lengths: usize,
+    /// A length that is not 0.
+    some: bool,
+    unclear: bool,
+}
+
+impl Framing {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut framing = Self::default();
+        for (name, value) in headers {
+            let value = value.as_bytes();
+            match name.as_str().as_bytes() {
+                b"transfer-encoding" => {
+                    framing.codings += 1;
+                    framing.unclear |= !value.eq_ignore_ascii_case(b"chunked");
+                }
+                b"content-length" => {
+                    framing.lengths += 1;
+                    framing.some |= value.iter().any(|digit| *digit != b'0');
+                    framing.unclear |= !value.iter().all(u8::is_ascii_digit);
+                }
+                _ => {}
+            }
+        }
+        framing.unclear |= framing.codings + framing.lengths > 1;
+        framing
+    }
+}
+
+/// Takes out of an answer's head what is of the upstream's hop only: its framing too, which is written anew by what is known of the body.
+///
+/// # Errors
+/// Its end can be read in more than one way: hyper has taken one of them, and the next hop need not take the same.
+pub fn strip_answer(head: &mut response::Parts) -> Result<(), Error> {
+    let framing = Framing::of(&head.headers);
+    let empty = head.status == StatusCode::NO_CONTENT;
+    if framing.unclear || (empty && (framing.codings > 0 || framing.some)) {
+        return Err(Error::Exchange(ExchangeError::Ambiguous));
+    }
+    strip_hop_by_hop(&mut head.headers);
+    if framing.codings > 0 {
+        head.headers.remove(TRANSFER_ENCODING);
+    }
+    if empty && framing.lengths > 0 {
+        head.headers.remove(CONTENT_LENGTH);
+    }
+    Ok(())
+}
+
+/// Writes the framing of a request with a body as everyone writes it: it may say `Chunked`.
+pub fn frame(headers: &mut HeaderMap) {
+    if let Some(coding) = headers.get_mut(TRANSFER_ENCODING) {
+        *coding = HeaderValue::from_static("chunked");
+    }
 }
 
 /// Removes the headers that `Connection` names, but for the protected ones.

@@ -24,6 +24,11 @@ use super::record::Record;
 use super::stage::Outcome;
 use crate::upstream::{ExchangeError, Lease};
 
+/// The protocols that `Upgrade` asks for.
+pub fn upgrades(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers.get_all(UPGRADE).iter().flat_map(headers::tokens)
+}
+
 /// Whether a request asks for a WebSocket. No other upgrade is passed on: their headers end here.
 pub fn is_websocket<B>(request: &Request<B>) -> bool {
     let lists = |name, token: &str| {

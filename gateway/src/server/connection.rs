@@ -22,8 +22,15 @@ use crate::request::worker::Worker;
 use crate::socket::Socket;
 use crate::stack::stack;
 
-/// What a connection's head buffer may grow to. Larger heads are refused by hyper.
-const HEAD_BUFFER: usize = 128 * 1024;
+/// How far a connection's buffer may outgrow the largest head: hyper looks at the size of a head before anything else of it, and its
+/// refusal says nothing of why. What does not fit in here is all that it refuses.
+const HEAD_BUFFER: usize = 2;
+
+/// A buffer must hold a target, and some of a body.
+const MIN_BUFFER: usize = 64 * 1024;
+
+/// Fields that hyper reads without being told how many; more cost an allocation for each request.
+const FIELDS: usize = 100;
 
 /// Serves a connection until one side closes it, a deadline passes or the worker drains.
 pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, worker: Rc<Worker>, connections: Rc<Connections>) {
@@ -34,7 +41,11 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, worker: Rc<Worker
     let stack = stack(worker.clone());
     let service = service_fn(|request| stack.clone().call(Arrived { request, client: client.clone() }));
     let mut protocol = http1::Builder::new();
-    protocol.half_close(false).max_buf_size(HEAD_BUFFER);
+    let limits = &worker.server.limits;
+    protocol.half_close(false).max_buf_size(HEAD_BUFFER * limits.head.max(MIN_BUFFER));
+    if limits.fields > FIELDS {
+        protocol.max_headers(limits.fields);
+    }
     let mut connection = protocol.serve_connection(TokioIo::new(socket), service).with_upgrades();
     let (seat, mut closing) = (connections.seat(), false);
     let mut phase = Phase { begun: 0, read_before: 0, head_since: None };

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use thiserror::Error;
@@ -33,56 +34,76 @@ pub struct Transfer {
 pub enum Upload {
     /// The request has none.
     Empty,
-    /// Streams the client's.
-    Client(Incoming, Rc<Transfer>),
+    /// Streams the client's, up to so many bytes.
+    Client(Incoming, Rc<Transfer>, u64),
+}
+
+/// Why an upload broke off. What has gone up of it does not look whole to the upstream.
+#[derive(Debug, Error)]
+pub enum UploadError {
+    /// The client left, or framed its body wrongly.
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+    /// What came after the last chunk are no trailers. hyper reads no further than it understands there, and tells nobody.
+    #[error("the body's trailers can't be read")]
+    Trailers,
+    /// It is longer than the route takes.
+    #[error("the body is larger than the route takes")]
+    TooLarge,
 }
 
 impl Upload {
-    /// Wraps a client's body; a request without one needs no bookkeeping.
+    /// Wraps a client's body of at most `limit` bytes; a request without one needs no bookkeeping.
     #[must_use]
-    pub fn new(body: Incoming) -> (Self, Option<Rc<Transfer>>) {
+    pub fn new(body: Incoming, limit: u64) -> (Self, Option<Rc<Transfer>>) {
         if body.is_end_stream() {
             return (Self::Empty, None);
         }
         let last = Cell::new(Instant::now());
         let transfer = Transfer { bytes: Cell::new(0), last, ended: Cell::new(false), starved: Cell::new(false) };
         let transfer = Rc::new(transfer);
-        (Self::Client(body, transfer.clone()), Some(transfer))
+        (Self::Client(body, transfer.clone(), limit), Some(transfer))
     }
 }
 
 impl Body for Upload {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = UploadError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Self::Client(body, transfer) = &mut *self else { return Poll::Ready(None) };
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        let Self::Client(body, transfer, limit) = &mut *self else { return Poll::Ready(None) };
         let polled = Pin::new(&mut *body).poll_frame(cx);
         transfer.starved.set(polled.is_pending());
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
                 transfer.bytes.set(transfer.bytes.get() + bytes);
+                if transfer.bytes.get() > *limit {
+                    return Poll::Ready(Some(Err(UploadError::TooLarge)));
+                }
+                if frame.trailers_ref().is_some_and(HeaderMap::is_empty) {
+                    return Poll::Ready(Some(Err(UploadError::Trailers)));
+                }
                 transfer.last.set(Instant::now());
                 transfer.ended.set(body.is_end_stream());
             }
             Poll::Ready(None) => transfer.ended.set(true),
             Poll::Ready(Some(Err(_))) | Poll::Pending => {}
         }
-        polled
+        polled.map(|frame| frame.map(|frame| frame.map_err(UploadError::from)))
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Client(body, _) => body.is_end_stream(),
+            Self::Client(body, ..) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
-            Self::Client(body, _) => body.size_hint(),
+            Self::Client(body, ..) => body.size_hint(),
         }
     }
 }

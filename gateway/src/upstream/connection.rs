@@ -18,7 +18,7 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::body::Upload;
+use super::body::{Upload, UploadError};
 use crate::socket::{Bytes, Socket};
 use crate::table::{Endpoint, Upstream};
 
@@ -48,6 +48,12 @@ pub enum ExchangeError {
     /// The client's body broke off on the way up.
     #[error("the request's body broke off: {0}")]
     Upload(hyper::Error),
+    /// The client's body is larger than its route takes.
+    #[error("the request's body is too large")]
+    TooLarge,
+    /// What came can be read in more than one way.
+    #[error("the upstream's answer is framed ambiguously")]
+    Ambiguous,
     /// What came is no HTTP.
     #[error("the upstream's answer is not valid HTTP: {0}")]
     Invalid(hyper::Error),
@@ -60,6 +66,12 @@ pub struct Failed {
     pub error: ExchangeError,
     /// The request, where not a byte of it was written.
     pub unsent: Option<Box<Request<Upload>>>,
+}
+
+/// Tells a body that is too large from one that can't be read.
+fn broken_upload(error: hyper::Error) -> ExchangeError {
+    let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<UploadError>());
+    if matches!(cause, Some(UploadError::TooLarge)) { ExchangeError::TooLarge } else { ExchangeError::Upload(error) }
 }
 
 type Driver = http1::Connection<TokioIo<Socket>, Upload>;
@@ -171,7 +183,7 @@ impl Connection {
                     let error = failed.into_error();
                     let error = match error {
                         error if error.is_parse() => ExchangeError::Invalid(error),
-                        error if error.is_user() => ExchangeError::Upload(error),
+                        error if error.is_user() => broken_upload(error),
                         _ if self.read.count() > said_before => ExchangeError::BrokenHead,
                         _ => ExchangeError::Closed,
                     };

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Cache};
 use http::HeaderValue;
 
-pub use body::{Download, Transfer, Upload};
+pub use body::{Download, Transfer, Upload, UploadError};
 pub use connection::{ConnectError, ExchangeError, Failed, Open};
 pub use pool::{Lease, Pool};
 
