@@ -116,7 +116,7 @@ impl Error {
             Self::Exchange(ExchangeError::Upload(_)) => (StatusCode::BAD_REQUEST, 6),
             Self::Connect(ConnectError::Failed(..)) => (StatusCode::BAD_GATEWAY, 7),
             Self::Connect(ConnectError::Timeout(_)) => (StatusCode::GATEWAY_TIMEOUT, 8),
-            Self::Exchange(ExchangeError::Closed | ExchangeError::BrokenHead) => (StatusCode::BAD_GATEWAY, 9),
+            Self::Exchange(ExchangeError::Closed | ExchangeError::BrokenOff) => (StatusCode::BAD_GATEWAY, 9),
             Self::Exchange(ExchangeError::Invalid(_) | ExchangeError::Unasked | ExchangeError::Ambiguous) => {
                 (StatusCode::BAD_GATEWAY, 10)
             }

@@ -4,10 +4,11 @@
 //! on a fresh one, whatever it is; where it was written it is sent again only if it is idempotent, has no body, and no byte of
 //! an answer came. It is never sent a third time.
 
+use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, response};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -75,12 +76,7 @@ pub async fn forward(assigned: Assigned) -> Outcome {
         let Some(client_side) = client_side else { return Err(Error::Exchange(ExchangeError::Unasked)) };
         return tunnel::open(response, lease, client_side, timeouts.idle, record.clone()).await;
     }
-    let (mut head, body) = response.into_parts();
-    headers::strip_answer(&mut head)?;
-    if upload.is_some_and(|upload| !upload.ended.get()) {
-        lease.detach();
-    }
-    Ok(answer(head, body, lease, &timeouts, &record))
+    answer(response, lease, upload.as_deref(), &timeouts, &record).await
 }
 
 /// What ends an exchange without an answer.
@@ -145,19 +141,26 @@ fn overdue(cx: &mut Context<'_>, record: &Record, upload: Option<&Transfer>, tim
     record.client.clock.poll(cx, deadline).map(|()| Stopped::Overdue(error()))
 }
 
-fn answer(
-    mut head: response::Parts,
-    body: Incoming,
-    lease: Lease,
+/// Makes the client's answer of the upstream's.
+async fn answer(
+    response: Response<Incoming>,
+    mut lease: Lease,
+    upload: Option<&Transfer>,
     timeouts: &Timeouts,
     record: &Record,
-) -> Response<Body> {
+) -> Outcome {
+    let (mut head, body) = response.into_parts();
+    headers::strip_answer(&mut head)?;
+    if upload.is_some_and(|upload| !upload.ended.get()) {
+        lease.detach();
+    }
     // The version is each hop's own; the client gets the best that it speaks.
     head.version = Version::HTTP_11;
     served_by(&mut head.headers, lease.upstream(), record);
     let total = after(record.started, timeouts.total);
-    let download = Download::new(body, lease, record.client.clock.clone(), timeouts.idle, total);
-    Response::from_parts(head, Body::Upstream(Box::new(download)))
+    let mut body = Download::new(body, lease, record.client.clock.clone(), timeouts.idle, total);
+    poll_fn(|cx| Poll::Ready(body.look_ahead(cx))).await.map_err(Error::Exchange)?;
+    Ok(Response::from_parts(head, Body::Upstream(Box::new(body))))
 }
 
 /// Says who answered, where the file allows it.

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use thiserror::Error;
 use tokio::time::Instant;
 
+use super::connection::ExchangeError;
 use super::pool::Lease;
 use crate::clock::{Clock, after, earlier};
 
@@ -129,15 +130,48 @@ pub struct Download {
     total: Option<Instant>,
     /// Since when the client has been waiting for the upstream; a client that does not read waits for nobody.
     waiting: Option<Instant>,
+    /// The first piece, where it was looked at before the head went on. Boxed, because few answers have one.
+    ahead: Option<Box<Frame<Bytes>>>,
+    /// Why it broke off: told once what came before it is on its way.
+    broken: Option<DownloadError>,
 }
 
 impl Download {
     /// Takes over a lease at the head of an answer. The body may pause for `idle` and has to end by `total`.
     #[must_use]
     pub fn new(body: Incoming, lease: Lease, clock: Rc<Clock>, idle: Option<Duration>, total: Option<Instant>) -> Self {
-        let mut download = Self { body, lease, clock, idle, total, waiting: None };
+        let mut download = Self { body, lease, clock, idle, total, waiting: None, ahead: None, broken: None };
         download.give_back_at_end();
         download
+    }
+
+    /// Looks at the first piece of a body of unknown length, if it is there already: where its framing is wrong from the start, the head
+    /// need not go on.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn look_ahead(&mut self, cx: &mut Context<'_>) -> Result<(), ExchangeError> {
+        if self.body.is_end_stream() || self.body.size_hint().exact().is_some() {
+            return Ok(());
+        }
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(first))) => self.ahead = Some(Box::new(first)),
+            Poll::Ready(Some(Err(error))) => return Err(ExchangeError::in_body(error)),
+            Poll::Ready(None) => self.lease.give_back(),
+            Poll::Pending => {}
+        }
+        Ok(())
+    }
+
+    /// Lets what came before an error go out: a client that saw not a byte would take its connection for a stale one, and ask again.
+    fn break_off(
+        &mut self,
+        cx: &mut Context<'_>,
+        error: DownloadError,
+    ) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
+        self.broken = Some(error);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn give_back_at_end(&mut self) {
@@ -153,7 +187,13 @@ impl Body for Download {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
         let this = &mut *self;
-        let mut polled = Pin::new(&mut this.body).poll_frame(cx);
+        if let Some(error) = this.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let mut polled = match this.ahead.take() {
+            Some(first) => Poll::Ready(Some(Ok(*first))),
+            None => Pin::new(&mut this.body).poll_frame(cx),
+        };
         if polled.is_pending()
             && let Some(connection) = this.lease.connection()
         {
@@ -164,14 +204,14 @@ impl Body for Download {
         match polled {
             // A stream that never pauses would never be asked by the timer below.
             Poll::Ready(Some(Ok(_))) if this.total.is_some_and(|total| Instant::now() >= total) => {
-                Poll::Ready(Some(Err(DownloadError::Stalled)))
+                this.break_off(cx, DownloadError::Stalled)
             }
             Poll::Ready(Some(Ok(frame))) => {
                 this.waiting = None;
                 this.give_back_at_end();
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+            Poll::Ready(Some(Err(error))) => this.break_off(cx, error.into()),
             Poll::Ready(None) => {
                 this.lease.give_back();
                 Poll::Ready(None)
@@ -185,7 +225,7 @@ impl Body for Download {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.ahead.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -39,9 +39,9 @@ pub enum ExchangeError {
     /// The connection ended before a byte of an answer came.
     #[error("the upstream closed the connection before it answered")]
     Closed,
-    /// The connection ended in the middle of the answer's head.
-    #[error("the upstream broke off the head of its answer")]
-    BrokenHead,
+    /// The connection ended in the middle of the answer's head, or right after it.
+    #[error("the upstream broke off its answer")]
+    BrokenOff,
     /// It switched to another protocol, which nobody had asked for.
     #[error("the upstream switched protocols unasked")]
     Unasked,
@@ -57,6 +57,17 @@ pub enum ExchangeError {
     /// What came is no HTTP.
     #[error("the upstream's answer is not valid HTTP: {0}")]
     Invalid(hyper::Error),
+}
+
+impl ExchangeError {
+    /// Tells an answer that breaks off from one that is framed wrongly.
+    pub(super) fn in_body(error: hyper::Error) -> Self {
+        let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
+        match cause.map(io::Error::kind) {
+            Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => Self::Invalid(error),
+            _ => Self::BrokenOff,
+        }
+    }
 }
 
 /// An exchange that brought no answer.
@@ -184,7 +195,7 @@ impl Connection {
                     let error = match error {
                         error if error.is_parse() => ExchangeError::Invalid(error),
                         error if error.is_user() => broken_upload(error),
-                        _ if self.read.count() > said_before => ExchangeError::BrokenHead,
+                        _ if self.read.count() > said_before => ExchangeError::BrokenOff,
                         _ => ExchangeError::Closed,
                     };
                     E::from(Failed { error, unsent })

@@ -3,6 +3,7 @@
 //! `requests` and `answers` read corpora of raw bytes, a file a section of the RFCs (`cases` says how they are written); `limits`
 //! and `slow` are about clients that want too much or take too long.
 
+mod answers;
 mod cases;
 mod recorder;
 mod requests;
