@@ -1,6 +1,6 @@
 # What one does with this repository. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test postman bench check need
+.PHONY: help run test postman bench dist check need
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,9 +22,12 @@ test: need ## every test, on real PostgreSQL and Kafka; installs what is missing
 postman: ## the Postman collection against what `make run` started
 	@tests/tools/newman.sh run tests/postman/cinemaabyss.json
 
+dist: need ## the gateway as it is shipped, laid out by a profile of its own work: target/dist/gateway
+	@tests/tools/dist.sh
+
 bench: need ## CPU per request of the gateway as it is shipped, nginx and HAProxy, side by side (SCENARIOS=get for one)
-	cargo build --profile dist -p gateway --bin gateway
 	@tests/tools/need.sh python3=python3
+	@tests/tools/dist.sh
 	@tests/bench/run $(SCENARIOS)
 
 check: need ## formatting, clippy and rustdoc, warnings denied

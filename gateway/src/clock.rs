@@ -6,7 +6,7 @@
 //!
 //! It serves one task, which is woken; another task must not poll it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -15,7 +15,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A timer shared by all that one task waits for.
 #[derive(Debug)]
-pub struct Clock(RefCell<Timer>);
+pub struct Clock {
+    timer: RefCell<Timer>,
+    standing: Cell<Option<Instant>>,
+}
 
 #[derive(Debug)]
 struct Timer {
@@ -28,13 +31,24 @@ impl Clock {
     /// A timer that is first armed for `deadline`.
     #[must_use]
     pub fn new(deadline: Instant) -> Self {
-        Self(RefCell::new(Timer { sleep: Box::pin(sleep_until(deadline)), registered: false }))
+        let timer = Timer { sleep: Box::pin(sleep_until(deadline)), registered: false };
+        Self { timer: RefCell::new(timer), standing: Cell::new(None) }
+    }
+
+    /// Sets a deadline for the task as a whole, for as long as whoever sets it is not polled himself; `None` takes it back.
+    pub fn stand(&self, deadline: Option<Instant>) {
+        self.standing.set(deadline);
+    }
+
+    /// Ready once the deadline of [`Clock::stand`] has passed.
+    pub fn poll_standing(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll(cx, self.standing.get())
     }
 
     /// Ready once `deadline` has passed; until then the task is woken no later than that. `None` never passes.
     pub fn poll(&self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
         let Some(deadline) = deadline else { return Poll::Pending };
-        let mut timer = self.0.borrow_mut();
+        let mut timer = self.timer.borrow_mut();
         if timer.registered && timer.sleep.deadline() <= deadline && !timer.sleep.is_elapsed() {
             return Poll::Pending;
         }

@@ -5,6 +5,11 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use gateway::cli::{Check, Run, Schema};
+use mimalloc::MiMalloc;
+
+/// hyper takes 8 KiB anew for each read while a head still holds the last; glibc serves such blocks the slow way.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// A declarative strangler-fig gateway: one file says which share of which traffic goes where.
 ///

@@ -6,7 +6,7 @@
 mod scrape;
 mod series;
 
-pub use series::{Metrics, Refusals, ReloadResult, Series, UpstreamSeries, WorkerCells};
+pub use series::{Full, Metrics, Refusals, ReloadResult, Series, UpstreamSeries, WorkerCells};
 
 use prometheus::proto::MetricType;
 
@@ -40,6 +40,7 @@ families! {
     SPLIT_PICKS = COUNTER "gateway_split_picks_total" ["route", "upstream", "reason"] "Decisions of a split, by the upstream chosen and why.";
     IN_FLIGHT = GAUGE "gateway_requests_in_flight" [] "Requests that have begun and not ended, tunnels included.";
     CLIENT_CONNECTIONS = GAUGE "gateway_client_connections" [] "Open client connections.";
+    TURNED_AWAY = COUNTER "gateway_client_connections_refused_total" ["reason"] "Client connections closed as soon as they were accepted, by the limit that was reached: total, client.";
     UPSTREAM_CONNECTIONS = GAUGE "gateway_upstream_connections" ["upstream", "state"] "Open connections to an upstream: active ones carry a request, idle ones wait in a pool.";
     UPSTREAM_CONNECTS = COUNTER "gateway_upstream_connects_total" ["upstream", "outcome"] "Attempts to connect to an upstream, by outcome.";
     UPSTREAM_RETRIES = COUNTER "gateway_upstream_retries_total" ["upstream"] "Requests sent again because their pooled connection had been closed.";

@@ -1,4 +1,4 @@
-//! A TCP socket that counts what it has read: that tells a client that is idle from one in the middle of a head, and an upstream that
+//! A stream that counts what it has read: that tells a client that is idle from one in the middle of a head, and an upstream that
 //! said nothing from one that broke off.
 
 use std::io::{self, IoSlice, Read};
@@ -11,10 +11,26 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// The socket, for hyper to own.
+/// What a [`Socket`] can stand on: TCP, or something over it.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin {
+    /// Reads what the system has, whatever the runtime has heard of it; true when that was something. The end and errors are
+    /// left to the runtime.
+    fn read_at_once(&mut self, buffer: &mut ReadBuf<'_>) -> bool;
+}
+
+impl Stream for TcpStream {
+    fn read_at_once(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
+        let socket = SockRef::from(&*self);
+        let read = (&*socket).read(buffer.initialize_unfilled()).unwrap_or(0);
+        buffer.advance(read);
+        read > 0
+    }
+}
+
+/// The stream, for hyper to own.
 #[derive(Debug)]
-pub struct Socket {
-    stream: TcpStream,
+pub struct Socket<S = TcpStream> {
+    stream: S,
     read: Bytes,
 }
 
@@ -48,30 +64,30 @@ impl Socket {
     pub fn new(stream: TcpStream) -> (Self, Bytes) {
         // Where it can't be set they do wait, and nothing is lost.
         let _slower = stream.set_nodelay(true);
+        Self::over(stream)
+    }
+}
+
+impl<S: Stream> Socket<S> {
+    /// Counts what is read from a stream as it is.
+    pub fn over(stream: S) -> (Self, Bytes) {
         let read = Bytes::default();
         (Self { stream, read: read.clone() }, read)
     }
 
-    /// True when there was something to read. The end and errors are left to the runtime.
-    fn read_at_once(&self, buffer: &mut ReadBuf<'_>) -> bool {
-        self.read.0.ask_system.store(false, Relaxed);
-        let socket = SockRef::from(&self.stream);
-        let read = (&*socket).read(buffer.initialize_unfilled()).unwrap_or(0);
-        buffer.advance(read);
-        read > 0
-    }
-
-    /// The stream itself.
-    #[must_use]
-    pub fn stream(&self) -> &TcpStream {
-        &self.stream
+    /// True when there was something to read and the system was to be asked for it.
+    fn asked(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
+        self.read.0.ask_system.load(Relaxed) && {
+            self.read.0.ask_system.store(false, Relaxed);
+            self.stream.read_at_once(buffer)
+        }
     }
 }
 
-impl AsyncRead for Socket {
+impl<S: Stream> AsyncRead for Socket<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let asked = self.read.0.ask_system.load(Relaxed) && self.read_at_once(buffer);
+        let asked = self.asked(buffer);
         let polled = if asked { Poll::Ready(Ok(())) } else { Pin::new(&mut self.stream).poll_read(cx, buffer) };
         let read = (buffer.filled().len() - before) as u64;
         self.read.0.count.store(self.read.count() + read, Relaxed);
@@ -79,7 +95,7 @@ impl AsyncRead for Socket {
     }
 }
 
-impl AsyncWrite for Socket {
+impl<S: Stream> AsyncWrite for Socket<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }

@@ -9,11 +9,11 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily};
 use prometheus::{Encoder, TextEncoder};
 
-use super::series::{BOUNDS, CODES, CONNECTS, Metrics, Series, Timing};
+use super::series::{BOUNDS, CODES, CONNECTS, Full, Metrics, Series, Timing};
 use super::{
     BUILD_INFO, CLIENT_CONNECTIONS, CONFIG_INFO, DISCONNECTS, FIRST_BYTE, Family, GENERATION, IN_FLIGHT, LOG_DROPPED,
     REJECTED, RELOAD_OK, RELOAD_TIME, RELOADS, REQUEST_DURATION, REQUESTS, SPLIT_EFFECTIVE, SPLIT_PICKS, SPLIT_WEIGHT,
-    UPSTREAM_CONNECTIONS, UPSTREAM_CONNECTS, UPSTREAM_RETRIES,
+    TURNED_AWAY, UPSTREAM_CONNECTIONS, UPSTREAM_CONNECTS, UPSTREAM_RETRIES,
 };
 use crate::table::split::BUCKETS;
 use crate::table::{Action, Reason, Table};
@@ -100,8 +100,9 @@ impl Metrics {
 
     fn workers(&self, page: &mut Page) {
         page.add(&IN_FLIGHT, [level(&[], self.in_flight() as f64)]);
-        page.add(&CLIENT_CONNECTIONS, [level(&[], self.client_connections() as f64)]);
+        page.add(&CLIENT_CONNECTIONS, [level(&[], self.load() as f64)]);
         page.add(&REJECTED, self.refusals.iter().enumerate().map(|(at, reason)| counted(&[reason], self.refused(at))));
+        page.add(&TURNED_AWAY, Full::ALL.map(|(full, name)| counted(&[name], self.turned_away(full))));
         page.add(&DISCONNECTS, [counted(&[], self.disconnects())]);
         page.add(&LOG_DROPPED, [counted(&[], self.log_drops())]);
     }

@@ -188,6 +188,20 @@ impl UpstreamSeries {
 /// The closed set of reasons for which the gateway refuses a request: the names, in the order of their numbers.
 pub type Refusals = &'static [&'static str];
 
+/// Why a connection was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// `server.limits.connections`
+    Total,
+    /// `server.limits.connections_per_client`
+    Client,
+}
+
+impl Full {
+    /// Both, in the order of their cells.
+    pub(super) const ALL: [(Self, &'static str); 2] = [(Self::Total, "total"), (Self::Client, "client")];
+}
+
 /// What a worker counts that belongs to no route.
 #[derive(Debug)]
 pub struct WorkerCells {
@@ -195,6 +209,7 @@ pub struct WorkerCells {
     connections: AtomicU64,
     disconnects: AtomicU64,
     log_dropped: AtomicU64,
+    turned_away: [AtomicU64; Full::ALL.len()],
     rejected: Box<[AtomicU64]>,
 }
 
@@ -229,6 +244,11 @@ impl WorkerCells {
     /// A client left before its answer was complete.
     pub fn disconnected(&self) {
         add(&self.disconnects, 1);
+    }
+
+    /// A connection was closed as soon as it was accepted.
+    pub fn turned_away(&self, why: Full) {
+        add(&self.turned_away[why as usize], 1);
     }
 
     /// A line of the access log was dropped.
@@ -279,6 +299,7 @@ impl Metrics {
             connections: AtomicU64::default(),
             disconnects: AtomicU64::default(),
             log_dropped: AtomicU64::default(),
+            turned_away: Default::default(),
             rejected: refusals.iter().map(|_| AtomicU64::default()).collect(),
         };
         Self {
@@ -339,12 +360,18 @@ impl Metrics {
         self.sum(|cells| &cells.in_flight)
     }
 
-    pub(super) fn client_connections(&self) -> u64 {
+    pub(super) fn disconnects(&self) -> u64 {
+        self.sum(|cells| &cells.disconnects)
+    }
+
+    /// Open client connections of all workers.
+    #[must_use]
+    pub fn load(&self) -> u64 {
         self.sum(|cells| &cells.connections)
     }
 
-    pub(super) fn disconnects(&self) -> u64 {
-        self.sum(|cells| &cells.disconnects)
+    pub(super) fn turned_away(&self, why: Full) -> u64 {
+        self.sum(|cells| &cells.turned_away[why as usize])
     }
 
     pub(super) fn log_drops(&self) -> u64 {

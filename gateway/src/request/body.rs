@@ -73,11 +73,14 @@ impl http_body::Body for Counted {
     type Error = Box<dyn std::error::Error + Send + Sync>;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.record.asked();
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 self.record.sent(frame.data_ref().map_or(0, Bytes::len));
-                if self.body.is_end_stream() {
+                let last = self.body.is_end_stream();
+                self.record.handed(last);
+                if last {
                     self.record.complete();
                 }
             }

@@ -22,12 +22,16 @@ pub struct Client {
     pub trusted: bool,
     /// `peer` as a header value, made once for all requests of the connection.
     pub forwarded_for: HeaderValue,
+    /// How it reached us: `http`, or `https` over TLS.
+    pub scheme: &'static str,
     /// The connection's one timer.
     pub clock: Rc<Clock>,
     /// Requests that have begun.
     pub begun: Cell<u64>,
     /// Requests that have begun and not ended.
     pub in_flight: Cell<usize>,
+    /// The client may still be sending what nobody will read: see `server`'s lingering.
+    pub linger: Cell<bool>,
     /// When the last request ended, or the connection was accepted.
     pub idle_since: Cell<Instant>,
 }
@@ -35,16 +39,18 @@ pub struct Client {
 impl Client {
     /// A connection just accepted; the clock is first armed for `deadline`.
     #[must_use]
-    pub fn new(peer: SocketAddr, trusted_proxies: &[IpNet], deadline: Instant) -> Self {
+    pub fn new(peer: SocketAddr, trusted_proxies: &[IpNet], scheme: &'static str, deadline: Instant) -> Self {
         let peer = peer.ip().to_canonical();
         let text = HeaderValue::try_from(peer.to_string());
         Self {
             peer,
             trusted: trusts(trusted_proxies, peer),
             forwarded_for: text.unwrap_or(HeaderValue::from_static("unknown")),
+            scheme,
             clock: Rc::new(Clock::new(deadline)),
             begun: Cell::new(0),
             in_flight: Cell::new(0),
+            linger: Cell::new(false),
             idle_since: Cell::new(Instant::now()),
         }
     }

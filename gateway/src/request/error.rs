@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use thiserror::Error;
 
 use super::body::Body;
-use crate::upstream::{ConnectError, ExchangeError, Failed};
+use crate::upstream::{ConnectError, ExchangeError, Failed, UploadError};
 
 /// Names the reason of an answer that is the gateway's own.
 pub const X_GATEWAY_ERROR: HeaderName = HeaderName::from_static("x-gateway-error");
@@ -34,8 +34,8 @@ pub enum Error {
     /// The body's end is told by something else than one length or one `chunked`.
     #[error("Transfer-Encoding may only be `chunked`, once")]
     BadFraming,
-    /// An upgrade to HTTP/2, which would carry requests that nobody here reads; or a WebSocket that begins with a body.
-    #[error("this upgrade is not possible; HTTP/2 is spoken from a connection's first byte or not at all")]
+    /// A WebSocket that begins with a body: what of it would be the tunnel's?
+    #[error("a WebSocket begins without a body")]
     BadUpgrade,
     /// The body is larger than the route's `limit.body`.
     #[error("the request's body is too large")]
@@ -52,6 +52,9 @@ pub enum Error {
     /// Routes match, but not with this method.
     #[error("no route takes {0} here")]
     Method(Method, Vec<Method>),
+    /// hyper could not read a request's head, and has answered it.
+    #[error("the request's head can't be read")]
+    BadHead,
     /// The client did not finish a request's head in time.
     #[error("the request's head did not come in time")]
     HeadTimeout,
@@ -101,6 +104,7 @@ impl Error {
         "bad_framing",
         "bad_upgrade",
         "body_too_large",
+        "bad_head",
     ];
 
     /// The status, and the reason's position in [`Error::REASONS`].
@@ -129,6 +133,7 @@ impl Error {
             Self::BadFraming => (StatusCode::BAD_REQUEST, 17),
             Self::BadUpgrade => (StatusCode::BAD_REQUEST, 18),
             Self::BodyTooLarge | Self::Exchange(ExchangeError::TooLarge) => (StatusCode::PAYLOAD_TOO_LARGE, 19),
+            Self::BadHead => (StatusCode::BAD_REQUEST, 20),
         }
     }
 
@@ -139,6 +144,9 @@ impl Error {
         let mut causes =
             std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source());
         causes.any(|cause| {
+            if let Some(UploadError::GivenUp) = cause.downcast_ref() {
+                return true;
+            }
             let kind = cause.downcast_ref::<io::Error>().map(io::Error::kind);
             matches!(
                 kind,
@@ -191,11 +199,12 @@ impl Error {
 
     /// Whether nothing more is read from the client: what is left of the request's body can't be told from a next request, or a client
     /// that sends such a head means no good by the next one either.
-    fn ends_connection(&self) -> bool {
+    #[must_use]
+    pub fn ends_connection(&self) -> bool {
         match self {
             Self::BadPath(_) | Self::BadHost | Self::BadMethod(_) | Self::BadTarget | Self::TargetTooLong => true,
             Self::HeadTooLarge | Self::BadFraming | Self::BadUpgrade | Self::BodyTooLarge => true,
-            Self::HeadTimeout | Self::BodyTimeout => true,
+            Self::BadHead | Self::HeadTimeout | Self::BodyTimeout => true,
             Self::Exchange(ExchangeError::Upload(_) | ExchangeError::TooLarge) => true,
             Self::NoRoute | Self::Method(..) | Self::Connect(_) | Self::Exchange(_) => false,
             Self::UpstreamTimeout | Self::Internal => false,

@@ -36,18 +36,18 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     let client_side = tunnel::is_websocket(&request).then(|| hyper::upgrade::on(&mut request));
     let mut lease = pool.lease(client_side.is_some()).await?;
     let (mut head, body) = request.into_parts();
-    headers::strip(&mut head);
+    let version = head.version;
+    let found = headers::strip(&mut head);
     if client_side.is_some() {
         tunnel::ask(&mut head.headers);
     }
-    let (body, upload) = Upload::new(body, route.max_body);
+    let (body, upload) = Upload::new(body, version, route.max_body);
     if let Some(upload) = &upload {
         // Set once: a request has one upload.
         let _first = record.upload.set(upload.clone());
-        headers::frame(&mut head.headers);
     }
     let replay = (lease.is_reused() && upload.is_none() && is_idempotent(&head.method)).then(|| Replay::of(&head));
-    headers::add(&mut head.headers, &record, pool.upstream(), lease.endpoint());
+    headers::add(&mut head.headers, found, &record, pool.upstream(), lease.endpoint());
     let request = Request::from_parts(head, body);
     let limit = |cx: &mut Context<'_>| overdue(cx, &record, upload.as_deref(), &timeouts);
     let first = lease.exchange(request, limit).await;
@@ -61,7 +61,7 @@ pub async fn forward(assigned: Assigned) -> Outcome {
                 }
                 (None, Some(replay)) if matches!(failed.error, ExchangeError::Closed) => {
                     let mut again = replay.request();
-                    headers::add(again.headers_mut(), &record, pool.upstream(), lease.endpoint());
+                    headers::add(again.headers_mut(), found, &record, pool.upstream(), lease.endpoint());
                     again
                 }
                 _ => return Err(Error::Exchange(failed.error)),
@@ -104,17 +104,23 @@ fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
 }
 
-/// What it takes to send a request without a body again, before our own headers were added. A list, because a map would be built
-/// for nothing nearly always.
+/// What it takes to send a request without a body again, before our own headers were added.
 struct Replay {
     method: Method,
     uri: Uri,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    /// `name \0 value \n` of each header. Nearly always this was made for nothing: text is cheaper than a map.
+    headers: Vec<u8>,
 }
 
 impl Replay {
     fn of(head: &Parts) -> Self {
-        let headers = head.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let mut headers = Vec::with_capacity(512);
+        for (name, value) in &head.headers {
+            headers.extend_from_slice(name.as_str().as_bytes());
+            headers.push(b'\0');
+            headers.extend_from_slice(value.as_bytes());
+            headers.push(b'\n');
+        }
         Self { method: head.method.clone(), uri: head.uri.clone(), headers }
     }
 
@@ -122,8 +128,13 @@ impl Replay {
         let mut request = Request::new(Upload::Empty);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
-        for (name, value) in self.headers {
-            request.headers_mut().append(name, value);
+        for line in self.headers.split(|byte| *byte == b'\n') {
+            let Some(end) = line.iter().position(|byte| *byte == b'\0') else { continue };
+            // Both were parsed once: neither can fail.
+            let (name, value) = (HeaderName::from_bytes(&line[..end]), HeaderValue::from_bytes(&line[end + 1..]));
+            if let (Ok(name), Ok(value)) = (name, value) {
+                request.headers_mut().append(name, value);
+            }
         }
         request
     }
@@ -138,7 +149,7 @@ fn overdue(cx: &mut Context<'_>, record: &Record, upload: Option<&Transfer>, tim
     };
     let deadline = earlier(phase, after(record.started, timeouts.total));
     let error = || if starved { Error::BodyTimeout } else { Error::UpstreamTimeout };
-    record.client.clock.poll(cx, deadline).map(|()| Stopped::Overdue(error()))
+    record.clock.poll(cx, deadline).map(|()| Stopped::Overdue(error()))
 }
 
 /// Makes the client's answer of the upstream's.
@@ -150,7 +161,9 @@ async fn answer(
     record: &Record,
 ) -> Outcome {
     let (mut head, body) = response.into_parts();
-    headers::strip_answer(&mut head)?;
+    if !headers::strip_answer(&mut head)? {
+        lease.discard();
+    }
     if upload.is_some_and(|upload| !upload.ended.get()) {
         lease.detach();
     }
@@ -158,7 +171,7 @@ async fn answer(
     head.version = Version::HTTP_11;
     served_by(&mut head.headers, lease.upstream(), record);
     let total = after(record.started, timeouts.total);
-    let mut body = Download::new(body, lease, record.client.clock.clone(), timeouts.idle, total);
+    let mut body = Download::new(body, lease, record.clock.clone(), timeouts.idle, total);
     poll_fn(|cx| Poll::Ready(body.look_ahead(cx))).await.map_err(Error::Exchange)?;
     Ok(Response::from_parts(head, Body::Upstream(Box::new(body))))
 }

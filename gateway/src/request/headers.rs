@@ -35,8 +35,8 @@ static PROTECTED: [&HeaderName; 11] = [
     &FORWARDED,
 ];
 
-/// The headers of one hop, in the order of [`hop_by_hop`].
-static HOP_BY_HOP: [HeaderName; 7] = [
+/// The headers of one hop.
+static HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,
     TE,
     UPGRADE,
@@ -44,109 +44,126 @@ static HOP_BY_HOP: [HeaderName; 7] = [
     PROXY_AUTHORIZATION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
+    // Of an upgrade to HTTP/2 by RFC 7540, which is declined: sent on, the upstream might take it, and the tunnel carry what nobody reads.
+    HeaderName::from_static("http2-settings"),
 ];
 
-/// Which of [`HOP_BY_HOP`] a name is.
-fn hop_by_hop(name: &HeaderName) -> Option<usize> {
-    // Each look-up in a map of headers hashes a name, while most heads hold none of these; this compares little but lengths.
-    match name.as_str().as_bytes() {
-        b"connection" => Some(0),
-        b"te" => Some(1),
-        b"upgrade" => Some(2),
-        b"proxy-authenticate" => Some(3),
-        b"proxy-authorization" => Some(4),
-        b"keep-alive" => Some(5),
-        b"proxy-connection" => Some(6),
-        _ => None,
-    }
+/// What a head had before it was stripped.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Found {
+    /// In the order of [`HOP_BY_HOP`].
+    hop_by_hop: [bool; HOP_BY_HOP.len()],
+    /// The peer takes trailers.
+    trailers: bool,
+    framing: Framing,
+    forwarded: bool,
+    tracestate: bool,
 }
 
-/// Removes the headers of one hop. Framing (`Transfer-Encoding`) is left to the side that writes the head, as is `Trailer`.
-///
-/// Returns whether the peer takes trailers.
-pub fn strip_hop_by_hop(headers: &mut HeaderMap) -> bool {
-    let mut found = [false; HOP_BY_HOP.len()];
-    for at in headers.keys().filter_map(hop_by_hop) {
-        found[at] = true;
-    }
-    let trailers =
-        found[1] && headers.get_all(TE).iter().flat_map(tokens).any(|coding| coding.eq_ignore_ascii_case("trailers"));
-    if found[0] {
-        strip_named(headers);
-    }
-    for (name, _) in HOP_BY_HOP.iter().zip(found).filter(|(_, found)| *found) {
-        headers.remove(name);
-    }
-    trailers
-}
-
-/// How an answer says where its body ends.
-#[derive(Default)]
+/// How a head says where its body ends.
+#[derive(Clone, Copy, Debug, Default)]
 struct Framing {
     codings: usize,
     lengths: usize,
-    /// A length that is not 0.
+    /// There is a length that is not 0.
     some: bool,
+    /// There is a coding that is not `chunked`, or a length that is no number.
     unclear: bool,
 }
 
 impl Framing {
+    fn coding(&mut self, value: &[u8]) {
+        self.codings += 1;
+        self.unclear |= !value.eq_ignore_ascii_case(b"chunked");
+    }
+
+    fn length(&mut self, value: &[u8]) {
+        self.lengths += 1;
+        self.some |= value.iter().any(|digit| *digit != b'0');
+        self.unclear |= !value.iter().all(u8::is_ascii_digit);
+    }
+}
+
+impl Found {
+    /// Searches a head in one pass. A look-up in a map of headers hashes a name, while most heads hold none of these; this compares
+    /// little but lengths.
     fn of(headers: &HeaderMap) -> Self {
-        let mut framing = Self::default();
+        let mut found = Self::default();
         for (name, value) in headers {
-            let value = value.as_bytes();
-            match name.as_str().as_bytes() {
+            let seen = match name.as_str().as_bytes() {
+                b"connection" => &mut found.hop_by_hop[0],
+                b"te" => &mut found.hop_by_hop[1],
+                b"upgrade" => &mut found.hop_by_hop[2],
+                b"proxy-authenticate" => &mut found.hop_by_hop[3],
+                b"proxy-authorization" => &mut found.hop_by_hop[4],
+                b"keep-alive" => &mut found.hop_by_hop[5],
+                b"proxy-connection" => &mut found.hop_by_hop[6],
+                b"http2-settings" => &mut found.hop_by_hop[7],
                 b"transfer-encoding" => {
-                    framing.codings += 1;
-                    framing.unclear |= !value.eq_ignore_ascii_case(b"chunked");
+                    found.framing.coding(value.as_bytes());
+                    continue;
                 }
                 b"content-length" => {
-                    framing.lengths += 1;
-                    framing.some |= value.iter().any(|digit| *digit != b'0');
-                    framing.unclear |= !value.iter().all(u8::is_ascii_digit);
+                    found.framing.length(value.as_bytes());
+                    continue;
                 }
-                _ => {}
-            }
+                b"forwarded" => &mut found.forwarded,
+                b"tracestate" => &mut found.tracestate,
+                _ => continue,
+            };
+            *seen = true;
         }
-        framing.unclear |= framing.codings + framing.lengths > 1;
-        framing
+        if found.hop_by_hop[1] {
+            let names = |coding: &str| coding.eq_ignore_ascii_case("trailers");
+            found.trailers = headers.get_all(TE).iter().flat_map(tokens).any(names);
+        }
+        found
     }
+}
+
+/// Removes the headers of one hop. Framing (`Transfer-Encoding`) is left to the side that writes the head, as is `Trailer`.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) -> Found {
+    let found = Found::of(headers);
+    if found.hop_by_hop[0] {
+        strip_named(headers);
+    }
+    for (name, _) in HOP_BY_HOP.iter().zip(found.hop_by_hop).filter(|(_, found)| *found) {
+        headers.remove(name);
+    }
+    found
 }
 
 /// Takes out of an answer's head what is of the upstream's hop only: its framing too, which is written anew by what is known of the body.
 ///
 /// # Errors
 /// Its end can be read in more than one way: hyper has taken one of them, and the next hop need not take the same.
-pub fn strip_answer(head: &mut response::Parts) -> Result<(), Error> {
-    let framing = Framing::of(&head.headers);
-    let empty = head.status == StatusCode::NO_CONTENT;
-    if framing.unclear || (empty && (framing.codings > 0 || framing.some)) {
+///
+/// Returns whether the connection can be used again: not after an answer without content that speaks of some.
+pub fn strip_answer(head: &mut response::Parts) -> Result<bool, Error> {
+    let Framing { codings, lengths, some, unclear } = strip_hop_by_hop(&mut head.headers).framing;
+    if unclear || codings + lengths > 1 {
         return Err(Error::Exchange(ExchangeError::Ambiguous));
     }
-    strip_hop_by_hop(&mut head.headers);
-    if framing.codings > 0 {
+    let empty = head.status == StatusCode::NO_CONTENT;
+    if codings > 0 {
         head.headers.remove(TRANSFER_ENCODING);
     }
-    if empty && framing.lengths > 0 {
+    if empty && lengths > 0 {
         head.headers.remove(CONTENT_LENGTH);
     }
-    Ok(())
-}
-
-/// Writes the framing of a request with a body as everyone writes it: it may say `Chunked`.
-pub fn frame(headers: &mut HeaderMap) {
-    if let Some(coding) = headers.get_mut(TRANSFER_ENCODING) {
-        *coding = HeaderValue::from_static("chunked");
-    }
+    Ok(!(empty && (codings > 0 || some)))
 }
 
 /// Removes the headers that `Connection` names, but for the protected ones.
 fn strip_named(headers: &mut HeaderMap) {
-    let options = headers.get_all(CONNECTION).iter().flat_map(tokens);
-    let names = options
-        .filter(|option| !["keep-alive", "close", "upgrade"].iter().any(|usual| option.eq_ignore_ascii_case(usual)));
+    let usual =
+        |option: &str| ["keep-alive", "close", "upgrade"].iter().any(|usual| option.eq_ignore_ascii_case(usual));
+    if headers.get_all(CONNECTION).iter().all(|value| value.to_str().is_ok_and(usual)) {
+        return;
+    }
+    let options = headers.get_all(CONNECTION).iter().flat_map(tokens).filter(|option| !usual(option));
     let names: Vec<HeaderName> =
-        names.filter_map(|name| name.parse().ok()).filter(|name| !PROTECTED.contains(&name)).collect();
+        options.filter_map(|name| name.parse().ok()).filter(|name| !PROTECTED.contains(&name)).collect();
     for name in names {
         headers.remove(name);
     }
@@ -158,9 +175,17 @@ pub fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
 }
 
 /// Takes out of a request's head what is of the client's hop only, and makes its target the origin form.
-pub fn strip(head: &mut Parts) {
-    if strip_hop_by_hop(&mut head.headers) {
+pub fn strip(head: &mut Parts) -> Found {
+    let found = strip_hop_by_hop(&mut head.headers);
+    if found.trailers {
         head.headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    if found.framing.codings > 0 {
+        // As everyone writes it: it may say `Chunked`.
+        head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    if head.version == Version::HTTP_2 {
+        join_cookies(&mut head.headers);
     }
     head.version = Version::HTTP_11;
     if let Some(authority) = head.uri.authority() {
@@ -171,14 +196,30 @@ pub fn strip(head: &mut Parts) {
         let target = head.uri.path_and_query().cloned();
         head.uri = target.map_or_else(|| Uri::from_static("/"), Uri::from);
     }
+    found
+}
+
+/// HTTP/2 may send each cookie in a line of its own; HTTP/1.1 knows one line only (RFC 9113, 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let crumbs: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1
+        && let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, joined);
+    }
 }
 
 /// Puts into a stripped head what the upstream should know: who asks, by which id, and for which host.
-pub fn add(headers: &mut HeaderMap, record: &Record, upstream: &Upstream, endpoint: &Endpoint) {
+pub fn add(headers: &mut HeaderMap, found: Found, record: &Record, upstream: &Upstream, endpoint: &Endpoint) {
+    if found.forwarded && !record.client.trusted {
+        headers.remove(FORWARDED);
+    }
     forwarded(headers, record, endpoint);
     if let Some(context) = &record.traceparent {
         headers.insert(&TRACEPARENT, context.clone());
-        headers.remove(&TRACESTATE);
+        if found.tracestate {
+            headers.remove(&TRACESTATE);
+        }
     }
     headers.insert(&X_REQUEST_ID, record.request_id.clone());
     host_for(headers, upstream, endpoint);
@@ -202,11 +243,10 @@ fn forwarded(headers: &mut HeaderMap, record: &Record, endpoint: &Endpoint) {
         let chain = if known.is_empty() { None } else { HeaderValue::from_bytes(&chain).ok() };
         headers.insert(&X_FORWARDED_FOR, chain.unwrap_or_else(|| client.forwarded_for.clone()));
     } else {
-        headers.remove(FORWARDED);
         headers.insert(&X_FORWARDED_FOR, client.forwarded_for.clone());
     }
     if !client.trusted || !headers.contains_key(&X_FORWARDED_PROTO) {
-        headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+        headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static(client.scheme));
     }
     let asked = headers.get(HOST).cloned();
     if asked.is_none() {

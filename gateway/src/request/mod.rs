@@ -24,6 +24,7 @@ use std::rc::Rc;
 
 use hyper::body::Incoming;
 
+use crate::clock::Clock;
 use client::Client;
 use record::Record;
 
@@ -34,6 +35,8 @@ pub struct Arrived {
     pub request: http::Request<Incoming>,
     /// The connection that it came on.
     pub client: Rc<Client>,
+    /// The timer of the task that serves it: the connection's in HTTP/1.1, a stream's own in HTTP/2.
+    pub clock: Rc<Clock>,
 }
 
 /// It has an id, a clock is running, and it will be counted.

@@ -12,8 +12,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method, Response};
+use http::{HeaderName, HeaderValue, Method, Response, Version};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tower::Service;
@@ -27,6 +28,7 @@ use super::log::Line;
 use super::stage::Outcome;
 use super::worker::Worker;
 use super::{Arrived, Begun};
+use crate::clock::{Clock, after};
 use crate::metrics::Series;
 use crate::table::{Action, Reason, RouteId};
 use crate::upstream::{Snapshot, Transfer};
@@ -36,6 +38,9 @@ static X_TABLE_GENERATION: HeaderName = HeaderName::from_static("x-table-generat
 
 /// What nginx calls it when the client left before its answer was complete.
 const CLIENT_LEFT: u16 = 499;
+
+/// How long a client may take over an answer of no route.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a split chose.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +60,8 @@ pub struct Record {
     pub worker: Rc<Worker>,
     /// The connection that it came on.
     pub client: Rc<Client>,
+    /// The timer of the task that serves it.
+    pub clock: Rc<Clock>,
     /// The table that governs it, loaded once.
     pub snapshot: Rc<Snapshot>,
     /// When its head had been read.
@@ -73,6 +80,7 @@ pub struct Record {
     pub upload: OnceCell<Rc<Transfer>>,
     line: Option<Box<Line>>,
     head_only: bool,
+    http2: bool,
     status: Cell<u16>,
     complete: Cell<bool>,
     left: Cell<bool>,
@@ -80,7 +88,7 @@ pub struct Record {
 }
 
 impl Record {
-    fn begin(worker: Rc<Worker>, Arrived { request, client }: Arrived) -> Begun {
+    fn begin(worker: Rc<Worker>, Arrived { request, client, clock }: Arrived) -> Begun {
         worker.cells().began();
         client.begun.set(client.begun.get() + 1);
         client.in_flight.set(client.in_flight.get() + 1);
@@ -102,6 +110,8 @@ impl Record {
             sent: Cell::new(0),
             worker,
             client,
+            clock,
+            http2: request.version() == Version::HTTP_2,
         };
         Begun { request, record: Rc::new(record) }
     }
@@ -130,6 +140,21 @@ impl Record {
     /// Counts bytes of the answer's body.
     pub fn sent(&self, bytes: usize) {
         self.sent.set(self.sent.get() + bytes as u64);
+    }
+
+    /// The next piece of the answer is asked for: the client keeps up.
+    pub fn asked(&self) {
+        self.clock.stand(None);
+    }
+
+    /// A piece of the answer was handed over, and perhaps it was the last. The client has `timeout.idle` to take it.
+    pub fn handed(&self, last: bool) {
+        // In HTTP/1.1 the last piece is the connection's, and its time limit counts for it; a stream goes on to hold it.
+        if !last || self.http2 {
+            let table = &self.snapshot.table;
+            let idle = self.route.get().map_or(Some(PATIENCE), |id| table.route(id).timeouts.idle);
+            self.clock.stand(after(Instant::now(), idle));
+        }
     }
 
     /// The answer has been handed to the connection to its last byte.
@@ -165,6 +190,7 @@ impl Record {
         }
         let (status, reason) = error.status();
         self.worker.cells().rejected(reason);
+        self.client.linger.set(error.ends_connection());
         if status.is_server_error() {
             tracing::warn!(request_id = self.id(), reason = error.reason(), error = %error, "a request failed");
         }
@@ -180,6 +206,7 @@ impl Drop for Record {
         let status = if left { CLIENT_LEFT } else { self.status.get() };
         self.client.in_flight.set(self.client.in_flight.get() - 1);
         self.client.idle_since.set(now);
+        self.clock.stand(None);
         let cells = self.worker.cells();
         cells.ended();
         if left {

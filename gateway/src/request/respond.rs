@@ -15,17 +15,18 @@ pub fn reply(reply: &Reply) -> Response<Body> {
 }
 
 /// Points the client elsewhere; what the redirect does not name stays as it was asked for, the query included.
-pub fn redirect<B>(redirect: &Redirect, matched: &PathMatch, request: &Request<B>) -> Response<Body> {
+pub fn redirect<B>(redirect: &Redirect, matched: &PathMatch, request: &Request<B>, scheme: &str) -> Response<Body> {
     let mut response = Response::new(Body::from(bytes::Bytes::new()));
     *response.status_mut() = redirect.status;
     // The parts were checked when the table was compiled or came as a valid request.
     response
         .headers_mut()
-        .extend(HeaderValue::try_from(location(redirect, matched, request)).ok().map(|to| (LOCATION, to)));
+        .extend(HeaderValue::try_from(location(redirect, matched, request, scheme)).ok().map(|to| (LOCATION, to)));
     response
 }
 
-fn location<B>(redirect: &Redirect, matched: &PathMatch, request: &Request<B>) -> String {
+/// `scheme` is the client's.
+fn location<B>(redirect: &Redirect, matched: &PathMatch, request: &Request<B>, scheme: &str) -> String {
     let uri = request.uri();
     let path = match &redirect.path {
         None => uri.path().to_owned(),
@@ -52,8 +53,8 @@ fn location<B>(redirect: &Redirect, matched: &PathMatch, request: &Request<B>) -
     };
     let host = redirect.host.as_deref().unwrap_or(asked_host);
     // Another scheme has another port: the client's stays only with the scheme.
-    let same_scheme = redirect.scheme.as_deref().is_none_or(|scheme| scheme == "http");
+    let same_scheme = redirect.scheme.as_deref().is_none_or(|wanted| wanted == scheme);
     let kept = if same_scheme { asked_port.to_owned() } else { String::new() };
     let port = redirect.port.map_or(kept, |port| format!(":{port}"));
-    format!("{}://{host}{port}{path}{query}", redirect.scheme.as_deref().unwrap_or("http"))
+    format!("{}://{host}{port}{path}{query}", redirect.scheme.as_deref().unwrap_or(scheme))
 }

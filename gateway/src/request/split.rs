@@ -28,7 +28,7 @@ pub fn assign(Routed { request, record, route }: Routed) -> Decision<Assigned> {
         Action::Respond(reply) => return Decision::Break(Ok(respond::reply(reply))),
         Action::Redirect(redirect) => {
             let matched = &record.snapshot.table.route(route).matches.path;
-            return Decision::Break(Ok(respond::redirect(redirect, matched, &request)));
+            return Decision::Break(Ok(respond::redirect(redirect, matched, &request, record.client.scheme)));
         }
     };
     Decision::Continue(Assigned { request, record, route, upstream })

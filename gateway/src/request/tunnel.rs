@@ -24,17 +24,13 @@ use super::record::Record;
 use super::stage::Outcome;
 use crate::upstream::{ExchangeError, Lease};
 
-/// The protocols that `Upgrade` asks for.
-pub fn upgrades(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    headers.get_all(UPGRADE).iter().flat_map(headers::tokens)
-}
-
 /// Whether a request asks for a WebSocket. No other upgrade is passed on: their headers end here.
 pub fn is_websocket<B>(request: &Request<B>) -> bool {
     let lists = |name, token: &str| {
         request.headers().get_all(name).iter().flat_map(headers::tokens).any(|given| given.eq_ignore_ascii_case(token))
     };
-    request.headers().contains_key(UPGRADE)
+    // hyper has seen whether the connection can be taken over; that costs no look-up.
+    request.extensions().get::<OnUpgrade>().is_some()
         && request.version() == Version::HTTP_11
         && request.method() == Method::GET
         && lists(UPGRADE, "websocket")

@@ -2,10 +2,10 @@
 //!
 //! hyper has refused what is no HTTP, and made its one sense of what it let pass (a `Content-Length` beside chunks is gone, equal ones
 //! are one). Here goes what it leaves to us: the size of the head, framing by anything but exactly one `chunked`, `Host`, the form of the
-//! target, upgrades to another HTTP. A path is matched as it will be forwarded, so nothing is decoded or folded here; what another hop
+//! target, a WebSocket that begins with a body. A path is matched as it will be forwarded, so nothing is decoded or folded here; what another hop
 //! might fold is refused. After a refusal the connection is closed: what follows on it may be of the same kind.
 
-use http::header::HeaderName;
+use http::header::HOST;
 use http::uri::Authority;
 use http::{HeaderMap, Method, Request, Uri, Version};
 use http_body::Body;
@@ -14,9 +14,6 @@ use super::error::Error;
 use super::stage::{Decision, refuse};
 use super::{Begun, Vetted, tunnel};
 use crate::table::Server;
-
-/// Belongs to an upgrade to HTTP/2 by RFC 7540; its successor has neither.
-static HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
 /// Refuses what can't be forwarded as it is.
 pub fn vet(begun: Begun) -> Decision<Vetted> {
@@ -52,7 +49,7 @@ fn judge<B: Body>(request: &Request<B>, server: &Server) -> Result<(), Error> {
     if let Some(what) = unsafe_part(path).or_else(|| server.strict_paths.then(|| disguised_separator(path)).flatten()) {
         return Err(Error::BadPath(what));
     }
-    if seen.upgrade && upgrades_wrongly(request) {
+    if seen.upgrade && tunnel::is_websocket(request) && !request.body().is_end_stream() {
         return Err(Error::BadUpgrade);
     }
     Ok(())
@@ -85,7 +82,7 @@ impl Seen {
                     seen.codings += 1;
                     seen.unclear_coding |= seen.codings > 1 || !value.as_bytes().eq_ignore_ascii_case(b"chunked");
                 }
-                b"upgrade" | b"http2-settings" => seen.upgrade = true,
+                b"upgrade" => seen.upgrade = true,
                 _ => {}
             }
         }
@@ -107,14 +104,15 @@ fn has_one_host<B>(request: &Request<B>, seen: &Seen) -> bool {
     if seen.bad_host || authority.is_some_and(|authority| !is_host(authority.as_str().as_bytes())) {
         return false;
     }
-    match seen.hosts {
-        1 => true,
-        0 => match request.version() {
-            Version::HTTP_10 => true,
-            Version::HTTP_2 => authority.is_some(),
-            _ => false,
-        },
-        _ => false,
+    let http2 = request.version() == Version::HTTP_2;
+    match (seen.hosts, authority) {
+        (0, authority) => request.version() == Version::HTTP_10 || http2 && authority.is_some(),
+        // Two hosts in one HTTP/2 request are malformed where they differ (RFC 9113, 8.3.1).
+        (1, Some(name)) if http2 => request
+            .headers()
+            .get(HOST)
+            .is_some_and(|host| name.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes())),
+        (hosts, _) => hosts == 1,
     }
 }
 
@@ -126,14 +124,6 @@ fn is_a_form<B>(request: &Request<B>) -> bool {
         (None, Some(_)) => false,
         (Some(scheme), _) => scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https"),
     }
-}
-
-/// Whether an upgrade is asked for that would take another HTTP through here unread, or a WebSocket that begins with a body.
-fn upgrades_wrongly<B: Body>(request: &Request<B>) -> bool {
-    let another = |token: &str| token.eq_ignore_ascii_case("h2c") || token.eq_ignore_ascii_case("h2");
-    request.headers().contains_key(&HTTP2_SETTINGS)
-        || tunnel::upgrades(request.headers()).any(another)
-        || (tunnel::is_websocket(request) && !request.body().is_end_stream())
 }
 
 /// A name or an address with an optional port. Empty where the target has no authority, as RFC 9112 wants it then.
@@ -155,7 +145,7 @@ fn is_host(host: &[u8]) -> bool {
 /// Digits up to 65535, or none: `host:` is `host`.
 fn is_port(port: &[u8]) -> bool {
     port.iter().all(u8::is_ascii_digit)
-        && (port.is_empty() || std::str::from_utf8(port).is_ok_and(|port| port.parse::<u16>().is_ok()))
+        && (port.len() < 5 || std::str::from_utf8(port).is_ok_and(|port| port.parse::<u16>().is_ok()))
 }
 
 /// The first thing in a path that another hop might read differently.

@@ -1,25 +1,31 @@
-//! One client connection: hyper's HTTP/1.1 over a socket, with one deadline for whatever it waits for, and a way to end it kindly.
+//! One client connection: hyper's HTTP/1.1 over a stream, with one deadline for whatever it waits for, and a way to end it kindly.
+//!
+//! A client that begins with HTTP/2's preface is handed on to `http2`.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tower::Service;
 
-use super::drain::Connections;
+use super::drain::{Connections, Seat};
+use super::http2;
+use super::opening::Opening;
 use crate::clock::after;
 use crate::request::Arrived;
 use crate::request::client::Client;
 use crate::request::error::Error;
 use crate::request::worker::Worker;
-use crate::socket::Socket;
+use crate::socket::{Bytes, Socket, Stream};
 use crate::stack::stack;
 
 /// How far a connection's buffer may outgrow the largest head: hyper looks at the size of a head before anything else of it, and its
@@ -32,32 +38,66 @@ const MIN_BUFFER: usize = 64 * 1024;
 /// Fields that hyper reads without being told how many; more cost an allocation for each request.
 const FIELDS: usize = 100;
 
+/// What a connection is to those who serve it.
+pub(super) struct Link {
+    pub(super) client: Rc<Client>,
+    pub(super) worker: Rc<Worker>,
+    pub(super) seat: Seat,
+}
+
 /// Serves a connection until one side closes it, a deadline passes or the worker drains.
 pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, worker: Rc<Worker>, connections: Rc<Connections>) {
     let keepalive = after(Instant::now(), worker.server.keepalive);
     let first = keepalive.unwrap_or_else(|| Instant::now() + IDLE_LOOK);
-    let client = Rc::new(Client::new(peer, &worker.server.trusted_proxies, first));
+    let client = Rc::new(Client::new(peer, &worker.server.trusted_proxies, "http", first));
     let (socket, read) = Socket::new(stream);
+    speak(socket, &read, &Link { client, worker, seat: connections.seat() }).await;
+}
+
+/// Speaks what the client speaks.
+async fn speak<S: Stream + Send + 'static>(socket: Socket<S>, read: &Bytes, link: &Link) {
+    let (ended, io) = http1(Opening::new(socket), read, link).await;
+    match io {
+        // Boxed, because most connections never need what it holds.
+        Some(io) if io.is_http2() => Box::pin(http2::serve(io, link)).await,
+        Some(io) if matches!(ended, Ended::HeadTimeout) => refuse_head(io, &link.worker).await,
+        Some(io) if link.client.linger.get() => linger(io).await,
+        _ => {}
+    }
+}
+
+/// Serves HTTP/1.1; how it ended, and what it was served on, unless that was upgraded.
+async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    io: I,
+    read: &Bytes,
+    link: &Link,
+) -> (Ended, Option<I>) {
+    let Link { client, worker, seat } = link;
     let stack = stack(worker.clone());
-    let service = service_fn(|request| stack.clone().call(Arrived { request, client: client.clone() }));
+    let of = client.clone();
+    let service =
+        service_fn(move |request| stack.clone().call(Arrived { request, client: of.clone(), clock: of.clock.clone() }));
     let mut protocol = http1::Builder::new();
     let limits = &worker.server.limits;
     protocol.half_close(false).max_buf_size(HEAD_BUFFER * limits.head.max(MIN_BUFFER));
     if limits.fields > FIELDS {
         protocol.max_headers(limits.fields);
     }
-    let mut connection = protocol.serve_connection(TokioIo::new(socket), service).with_upgrades();
-    let (seat, mut closing) = (connections.seat(), false);
+    let mut connection = protocol.serve_connection(TokioIo::new(io), service).with_upgrades();
+    let mut closing = false;
     let mut phase = Phase { begun: 0, read_before: 0, head_since: None };
     let ended = poll_fn(|cx| {
         let told = !closing && seat.told_to_close(cx);
         if told {
             read.ask_system();
         }
-        if Pin::new(&mut connection).poll(cx).is_ready() {
+        if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
+            if ended.is_err_and(|error| error.is_parse()) {
+                worker.cells().rejected(Error::BadHead.status().1);
+            }
             return Poll::Ready(Ended::Closed);
         }
-        let in_head = phase.in_head(&client, read.count());
+        let in_head = phase.in_head(client, read.count());
         if told && !in_head {
             // hyper would wait for the first request of a connection that never had one.
             if client.begun.get() == 0 {
@@ -67,16 +107,33 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, worker: Rc<Worker
             Pin::new(&mut connection).graceful_shutdown();
             cx.waker().wake_by_ref();
         }
-        phase.poll(cx, &client, in_head, &worker)
+        phase.poll(cx, client, in_head, worker)
     })
     .await;
-    if let (Ended::HeadTimeout, Some(parts)) = (ended, connection.into_parts()) {
-        refuse_head(parts.io.inner().stream(), &worker);
-    }
+    (ended, connection.into_parts().map(|parts| parts.io.into_inner()))
+}
+
+/// How long, and how much, is read of a client that was refused in the middle of its sending.
+const LINGER: (Duration, usize) = (Duration::from_secs(2), 16 << 20);
+
+/// Reads what a refused client still sends, and drops it: closed with unread bytes, a socket is reset, and the client may lose the answer.
+async fn linger<I: AsyncRead + Unpin>(mut io: I) {
+    let mut scratch = vec![0; 16 * 1024];
+    let rest = async {
+        let mut left = LINGER.1;
+        while left > 0 {
+            match io.read(&mut scratch).await {
+                Ok(0) | Err(_) => return,
+                Ok(read) => left = left.saturating_sub(read),
+            }
+        }
+    };
+    // It is let go either way.
+    let _ended = timeout(LINGER.0, rest).await;
 }
 
 /// How long the timer of a connection without a keep-alive limit sleeps before it is first looked at.
-const IDLE_LOOK: std::time::Duration = std::time::Duration::from_secs(3600);
+pub(super) const IDLE_LOOK: Duration = Duration::from_secs(3600);
 
 enum Ended {
     Closed,
@@ -102,7 +159,8 @@ impl Phase {
     /// Ready when the client has been idle for too long, or takes too long over a head.
     fn poll(&mut self, cx: &mut Context<'_>, client: &Client, in_head: bool, worker: &Worker) -> Poll<Ended> {
         if client.in_flight.get() > 0 {
-            return Poll::Pending;
+            // A client that does not take its answer.
+            return client.clock.poll_standing(cx).map(|()| Ended::Closed);
         }
         if !in_head {
             let deadline = after(client.idle_since.get(), worker.server.keepalive);
@@ -113,8 +171,8 @@ impl Phase {
     }
 }
 
-/// Tells a client why it is let go, as far as the socket takes it at once.
-fn refuse_head(stream: &TcpStream, worker: &Worker) {
+/// Tells a client why it is let go, as far as the stream takes it at once.
+async fn refuse_head(mut io: impl AsyncWrite + Unpin, worker: &Worker) {
     let error = Error::HeadTimeout;
     worker.cells().rejected(error.status().1);
     let (reason, body) = (error.reason(), error.text(""));
@@ -122,6 +180,11 @@ fn refuse_head(stream: &TcpStream, worker: &Worker) {
     let answer = format!(
         "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\nx-gateway-error: {reason}\r\ncontent-length: {length}\r\n\r\n{body}"
     );
-    // It is let go either way.
-    let _sent = stream.try_write(answer.as_bytes());
+    poll_fn(|cx| {
+        // It is let go either way.
+        let _sent = Pin::new(&mut io).poll_write(cx, answer.as_bytes()).map(|_| ());
+        let _flushed = Pin::new(&mut io).poll_flush(cx).map(|_| ());
+        Poll::Ready(())
+    })
+    .await;
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use thiserror::Error;
@@ -28,6 +28,8 @@ pub struct Transfer {
     pub ended: Cell<bool>,
     /// Whether the next piece is asked for and has not come: it is the client that keeps everyone waiting.
     pub starved: Cell<bool>,
+    /// Whether it comes on an HTTP/2 stream, which tells its end apart from having been given up.
+    stream: bool,
 }
 
 /// A request's body on its way up.
@@ -39,12 +41,15 @@ pub enum Upload {
     Client(Incoming, Rc<Transfer>, u64),
 }
 
-/// Why an upload broke off. What has gone up of it does not look whole to the upstream.
+/// Why a request's body broke off.
 #[derive(Debug, Error)]
 pub enum UploadError {
-    /// The client left, or framed its body wrongly.
+    /// The connection ended, or what came is no body.
     #[error(transparent)]
-    Broken(#[from] hyper::Error),
+    Broken(hyper::Error),
+    /// An HTTP/2 stream was reset, or its connection ended: there is nobody left to answer.
+    #[error("the client gave up its request")]
+    GivenUp,
     /// What came after the last chunk are no trailers. hyper reads no further than it understands there, and tells nobody.
     #[error("the body's trailers can't be read")]
     Trailers,
@@ -56,12 +61,14 @@ pub enum UploadError {
 impl Upload {
     /// Wraps a client's body of at most `limit` bytes; a request without one needs no bookkeeping.
     #[must_use]
-    pub fn new(body: Incoming, limit: u64) -> (Self, Option<Rc<Transfer>>) {
+    pub fn new(body: Incoming, version: Version, limit: u64) -> (Self, Option<Rc<Transfer>>) {
         if body.is_end_stream() {
             return (Self::Empty, None);
         }
         let last = Cell::new(Instant::now());
-        let transfer = Transfer { bytes: Cell::new(0), last, ended: Cell::new(false), starved: Cell::new(false) };
+        let stream = version == Version::HTTP_2;
+        let transfer =
+            Transfer { bytes: Cell::new(0), last, ended: Cell::new(false), starved: Cell::new(false), stream };
         let transfer = Rc::new(transfer);
         (Self::Client(body, transfer.clone(), limit), Some(transfer))
     }
@@ -73,7 +80,14 @@ impl Body for Upload {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         let Self::Client(body, transfer, limit) = &mut *self else { return Poll::Ready(None) };
-        let polled = Pin::new(&mut *body).poll_frame(cx);
+        let polled = match Pin::new(&mut *body).poll_frame(cx) {
+            // hyper says that a body ended where its stream was reset without an error; it must not look whole.
+            Poll::Ready(None) if transfer.stream && !body.is_end_stream() => {
+                Poll::Ready(Some(Err(UploadError::GivenUp)))
+            }
+            Poll::Ready(Some(Err(_))) if transfer.stream => Poll::Ready(Some(Err(UploadError::GivenUp))),
+            polled => polled.map_err(UploadError::Broken),
+        };
         transfer.starved.set(polled.is_pending());
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
@@ -82,7 +96,7 @@ impl Body for Upload {
                 if transfer.bytes.get() > *limit {
                     return Poll::Ready(Some(Err(UploadError::TooLarge)));
                 }
-                if frame.trailers_ref().is_some_and(HeaderMap::is_empty) {
+                if !transfer.stream && frame.trailers_ref().is_some_and(HeaderMap::is_empty) {
                     return Poll::Ready(Some(Err(UploadError::Trailers)));
                 }
                 transfer.last.set(Instant::now());
@@ -91,7 +105,7 @@ impl Body for Upload {
             Poll::Ready(None) => transfer.ended.set(true),
             Poll::Ready(Some(Err(_))) | Poll::Pending => {}
         }
-        polled.map(|frame| frame.map(|frame| frame.map_err(UploadError::from)))
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -154,13 +168,20 @@ impl Download {
         if self.body.is_end_stream() || self.body.size_hint().exact().is_some() {
             return Ok(());
         }
-        match Pin::new(&mut self.body).poll_frame(cx) {
+        match self.poll_piece(cx) {
             Poll::Ready(Some(Ok(first))) => self.ahead = Some(Box::new(first)),
             Poll::Ready(Some(Err(error))) => return Err(ExchangeError::in_body(error)),
             Poll::Ready(None) => self.lease.give_back(),
             Poll::Pending => {}
         }
         Ok(())
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        match self.lease.connection() {
+            Some(connection) => connection.poll_body(cx, &mut self.body),
+            None => Pin::new(&mut self.body).poll_frame(cx),
+        }
     }
 
     /// Lets what came before an error go out: a client that saw not a byte would take its connection for a stale one, and ask again.
@@ -190,17 +211,10 @@ impl Body for Download {
         if let Some(error) = this.broken.take() {
             return Poll::Ready(Some(Err(error)));
         }
-        let mut polled = match this.ahead.take() {
+        let polled = match this.ahead.take() {
             Some(first) => Poll::Ready(Some(Ok(*first))),
-            None => Pin::new(&mut this.body).poll_frame(cx),
+            None => this.poll_piece(cx),
         };
-        if polled.is_pending()
-            && let Some(connection) = this.lease.connection()
-        {
-            // Whether it is over shows in the body.
-            let _over = connection.drive(cx);
-            polled = Pin::new(&mut this.body).poll_frame(cx);
-        }
         match polled {
             // A stream that never pauses would never be asked by the timer below.
             Poll::Ready(Some(Ok(_))) if this.total.is_some_and(|total| Instant::now() >= total) => {

@@ -11,7 +11,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
+use http_body::{Body, Frame};
 use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
@@ -19,6 +21,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::body::{Upload, UploadError};
+use super::doorbell::Doorbell;
 use crate::socket::{Bytes, Socket};
 use crate::table::{Endpoint, Upstream};
 
@@ -92,6 +95,7 @@ type Driver = http1::Connection<TokioIo<Socket>, Upload>;
 pub(super) struct Connection {
     // Boxed, because connections move between pool, lease and download, and hyper's state is large.
     driver: Box<Driver>,
+    doorbell: Doorbell,
     sender: SendRequest<Upload>,
     over: bool,
     read: Bytes,
@@ -139,6 +143,7 @@ impl Connection {
                 Ok(Self {
                     read,
                     driver: Box::new(driver),
+                    doorbell: Doorbell::default(),
                     sender,
                     over: false,
                     open,
@@ -161,15 +166,30 @@ impl Connection {
     }
 
     /// Moves bytes both ways; ready when the connection is over.
-    pub(super) fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.over && Pin::new(&mut *self.driver).poll(cx).is_ready() {
-            self.over = true;
-        }
-        if self.over { Poll::Ready(()) } else { Poll::Pending }
+    pub(super) fn drive(&mut self, cx: &Context<'_>) -> Poll<()> {
+        let Self { doorbell, driver, over, .. } = self;
+        doorbell.answer(cx, |cx| drive(driver, over, cx))
+    }
+
+    /// The next piece of a body that this connection brings, moving bytes where there is none yet.
+    pub(super) fn poll_body(
+        &mut self,
+        cx: &Context<'_>,
+        body: &mut Incoming,
+    ) -> Poll<Option<hyper::Result<Frame<bytes::Bytes>>>> {
+        let Self { doorbell, driver, over, .. } = self;
+        doorbell.answer(cx, |cx| {
+            if let Poll::Ready(piece) = Pin::new(&mut *body).poll_frame(cx) {
+                return Poll::Ready(piece);
+            }
+            // Whether it is over shows in the body.
+            let _over = drive(driver, over, cx);
+            Pin::new(&mut *body).poll_frame(cx)
+        })
     }
 
     /// Whether a request can be sent: neither has the upstream closed the idle connection nor said something unasked.
-    pub(super) fn is_usable(&mut self, cx: &mut Context<'_>) -> bool {
+    pub(super) fn is_usable(&mut self, cx: &Context<'_>) -> bool {
         self.drive(cx).is_pending() && self.sender.is_ready()
     }
 
@@ -182,26 +202,20 @@ impl Connection {
         request: Request<Upload>,
         mut limit: impl FnMut(&mut Context<'_>) -> Poll<E>,
     ) -> Result<Response<Incoming>, E> {
-        let said_before = self.read.count();
-        let mut answer = std::pin::pin!(self.sender.try_send_request(request));
+        let Self { doorbell, driver, sender, over, read, .. } = self;
+        let said_before = read.count();
+        let mut answer = std::pin::pin!(doorbell.hush(|| sender.try_send_request(request)));
         std::future::poll_fn(|cx| {
-            if !self.over && Pin::new(&mut *self.driver).poll(cx).is_ready() {
-                self.over = true;
+            let answered = doorbell.answer(cx, |cx| {
+                let _over = drive(driver, over, cx);
+                answer.as_mut().poll(cx)
+            });
+            match answered {
+                Poll::Ready(answered) => {
+                    Poll::Ready(answered.map_err(|failed| explain(failed, read.count() > said_before).into()))
+                }
+                Poll::Pending => limit(cx).map(Err),
             }
-            if let Poll::Ready(answered) = answer.as_mut().poll(cx) {
-                return Poll::Ready(answered.map_err(|mut failed| {
-                    let unsent = failed.take_message().map(Box::new);
-                    let error = failed.into_error();
-                    let error = match error {
-                        error if error.is_parse() => ExchangeError::Invalid(error),
-                        error if error.is_user() => broken_upload(error),
-                        _ if self.read.count() > said_before => ExchangeError::BrokenOff,
-                        _ => ExchangeError::Closed,
-                    };
-                    E::from(Failed { error, unsent })
-                }));
-            }
-            limit(cx).map(Err)
         })
         .await
     }
@@ -221,4 +235,21 @@ impl Connection {
             drop((open, sender));
         });
     }
+}
+
+fn drive(driver: &mut Driver, over: &mut bool, cx: &mut Context<'_>) -> Poll<()> {
+    *over = *over || Pin::new(driver).poll(cx).is_ready();
+    if *over { Poll::Ready(()) } else { Poll::Pending }
+}
+
+/// Why an exchange failed, in our words; `spoken` is whether the upstream had begun to answer.
+fn explain(mut failed: TrySendError<Request<Upload>>, spoken: bool) -> Failed {
+    let unsent = failed.take_message().map(Box::new);
+    let error = match failed.into_error() {
+        error if error.is_parse() => ExchangeError::Invalid(error),
+        error if error.is_user() => broken_upload(error),
+        _ if spoken => ExchangeError::BrokenOff,
+        _ => ExchangeError::Closed,
+    };
+    Failed { error, unsent }
 }

@@ -5,6 +5,7 @@
 
 mod body;
 mod connection;
+mod doorbell;
 mod pool;
 
 use std::cell::RefCell;

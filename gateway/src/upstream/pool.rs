@@ -78,7 +78,7 @@ impl Pool {
         if self.slots[other].active.get() < self.slots[one].active.get() { other } else { one }
     }
 
-    fn take_idle(&self, endpoint: usize, cx: &mut Context<'_>) -> Poll<Option<Connection>> {
+    fn take_idle(&self, endpoint: usize, cx: &Context<'_>) -> Poll<Option<Connection>> {
         let mut idle = self.slots[endpoint].idle.borrow_mut();
         let taken =
             std::iter::from_fn(|| idle.pop()).find_map(|mut connection| connection.is_usable(cx).then_some(connection));
@@ -109,11 +109,11 @@ impl Pool {
         self.swept.set(now);
         for (endpoint, slot) in self.slots.iter().enumerate() {
             let mut idle = slot.idle.borrow_mut();
-            let mut cx = Context::from_waker(Waker::noop());
+            let cx = Context::from_waker(Waker::noop());
             idle.retain_mut(|connection| {
                 let young =
                     self.upstream.keepalive.is_none_or(|limit| now.duration_since(connection.idle_since) < limit);
-                young && connection.is_usable(&mut cx)
+                young && connection.is_usable(&cx)
             });
             self.upstream.series.idle(self.worker, self.idle_connections(endpoint, idle.len()));
         }
@@ -179,6 +179,11 @@ impl Lease {
         if let Some(connection) = self.connection.take() {
             self.pool.give_back(self.endpoint, connection);
         }
+    }
+
+    /// Closes the connection: what comes next on it is not to be trusted.
+    pub fn discard(&mut self) {
+        self.connection = None;
     }
 
     /// Lets the connection live on as a task of its own.

@@ -5,5 +5,6 @@
 
 mod answers;
 mod cases;
+mod limits;
 mod recorder;
 mod requests;

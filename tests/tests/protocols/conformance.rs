@@ -1,0 +1,37 @@
+//! h2spec, strict: 146 tests of RFC 7540 and RFC 7541.
+
+use std::path::Path;
+use std::process::Command;
+
+use tests::upstream::Upstream;
+
+use crate::with;
+
+/// What can't pass on a port that speaks HTTP/1.1 too: what is no preface is a bad HTTP/1.1 request there, and is told so before the
+/// connection closes. h2spec wants it closed without a word.
+const ANSWERED_IN_HTTP1: &str = "2: Sends invalid connection preface";
+
+/// The failed tests by title, and how many passed.
+fn h2spec(port: u16, more: &[&str]) -> (Vec<String>, usize) {
+    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/h2spec.sh");
+    let port = port.to_string();
+    let arguments = ["--strict", "-h", "127.0.0.1", "-p", &port, "-P", "/films", "-o", "10"];
+    let ran = Command::new(tool).args(arguments).args(more).output().expect("h2spec runs");
+    let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+    let summary = text.lines().find(|line| line.contains(" tests, ") && line.contains(" passed")).map(str::to_owned);
+    let summary = summary.unwrap_or_else(|| panic!("no summary:\n{text}{}", String::from_utf8_lossy(&ran.stderr)));
+    println!("h2spec {}: {summary}", more.join(" "));
+    let passed = summary.split(", ").find_map(|part| part.strip_suffix(" passed")?.parse().ok());
+    let failed = text.split("Failures:").nth(1).unwrap_or_default().lines();
+    let failed = failed.filter_map(|line| line.trim().strip_prefix("\u{d7} ")).map(str::to_owned).collect();
+    (failed, passed.unwrap_or_default())
+}
+
+#[test]
+fn h2spec_passes_over_plain_tcp() {
+    // It reads a request's body before it answers, as most do: an answer that comes first would hide a mistake in the body.
+    let upstream = Upstream::named("films");
+    let gateway = with(&[], &upstream);
+    let (failed, passed) = h2spec(gateway.address.port(), &[]);
+    assert_eq!((failed, passed), (vec![ANSWERED_IN_HTTP1.to_owned()], 145));
+}

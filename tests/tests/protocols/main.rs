@@ -1,0 +1,33 @@
+//! What clients may speak: HTTP/1.0, HTTP/1.1 and HTTP/2 on one port.
+//!
+//! `conformance` asks h2spec, `curl` asks curl, `http2` is about what an HTTP/2 request becomes behind the gateway and how its
+//! connection lives and ends, `floods` about clients that abuse the protocol.
+
+mod conformance;
+mod curl;
+mod floods;
+mod frames;
+mod http2;
+mod stream;
+
+use tests::gateway::{Gateway, Setup};
+use tests::upstream::Upstream;
+
+/// A file that sends everything to one upstream, called `films`, but for `/own`, which the gateway answers.
+fn rest(upstream: &Upstream, policies: &str) -> String {
+    format!(
+        "upstreams: {{ films: \"{}\" }}\nroutes:\n  - {{ name: own, exact: /own, respond: {{ text: hello }} }}\n  - {{ name: all, path: /, to: films{policies} }}\n",
+        upstream.url()
+    )
+}
+
+/// A gateway of one worker with settings of the server.
+fn with(settings: &[&str], upstream: &Upstream) -> Gateway {
+    let settings: Vec<_> = [&["workers: 1", "access_log: json"], settings].concat();
+    Setup::with(&settings, &rest(upstream, "")).start()
+}
+
+/// The resident memory of a gateway in bytes.
+fn memory(gateway: &Gateway) -> usize {
+    gateway.scrape().value("process_resident_memory_bytes", &[]) as usize
+}
