@@ -63,7 +63,7 @@ pub fn read(file: &str) -> Vec<Case> {
 fn bytes(line: &str) -> Vec<u8> {
     let (mut bytes, mut rest) = (Vec::new(), line);
     while let Some(at) = rest.find('\\') {
-        bytes.extend(rest[..at].as_bytes());
+        bytes.extend(&rest.as_bytes()[..at]);
         rest = &rest[at + 1..];
         let Some(escape) = rest.chars().next() else { return bytes };
         let (value, length) = unescape(escape, rest);

@@ -8,3 +8,4 @@ mod cases;
 mod limits;
 mod recorder;
 mod requests;
+mod slow;
