@@ -19,8 +19,8 @@ use crate::admin::{self, Admin};
 use crate::metrics::Metrics;
 use crate::request::error::Error as RequestError;
 use crate::request::log::Writer;
-use crate::server::{Setup, Workers};
-use crate::table::compile::plan;
+use crate::server::{Applied, Certificates, Entrance, REASONS, Setup, Workers, told};
+use crate::table::compile::{Plan, plan};
 use crate::table::reload::{InForce, Look, follow, read};
 use crate::table::{Drain, environment};
 
@@ -83,19 +83,30 @@ impl Gateway {
         for note in &table.notes {
             tracing::warn!("{note}");
         }
+        let secured = server.tls.as_ref().map(Certificates::new).transpose();
+        let secured = secured.map_err(|broken| StartError::Routes(told(&broken)))?;
+        let certificates = secured.as_ref().map(|(certificates, _)| certificates.clone());
+        let entrance = Arc::new(Entrance { proxy_protocol: server.proxy_protocol, certificates });
         let log = Writer::start(server.access_log)?;
         let ready = Arc::new(AtomicBool::new(true));
         let (looks, asked) = mpsc::channel::<Look>(8);
         let (stop, stopped) = oneshot::channel();
         let (hearing, heard) = std::sync::mpsc::channel();
         let admin = Admin { in_force: in_force.clone(), ready: ready.clone(), looks: looks.clone() };
-        let setup =
-            Setup { server: server.clone(), metrics: in_force.metrics.clone(), tables: in_force.tables.clone(), log };
+        let setup = Setup {
+            server: server.clone(),
+            metrics: in_force.metrics.clone(),
+            tables: in_force.tables.clone(),
+            log,
+            entrance,
+        };
+        let certificates = follow_certificates(secured, in_force.metrics.clone());
         let control = async move {
             tokio::select! {
                 biased;
                 () = look_at_hangup(looks, hearing) => {}
                 () = follow(path, text, in_force, asked) => {}
+                () = certificates => {}
                 served = admin::serve(admin_listener, admin) => tracing::error!(?served, "the admin listener ended"),
                 _ = stopped => {}
             }
@@ -136,8 +147,9 @@ pub fn wait_for_valid(path: &Path) {
 /// Compiles the file for the first time.
 fn first_table(path: &Path) -> Result<(String, Arc<InForce>), String> {
     let text = read(path)?;
-    let plan = plan(&text, path, &environment::process).map_err(|report| report.to_string())?;
-    let metrics = Arc::new(Metrics::new(plan.server.workers, RequestError::REASONS));
+    let plan =
+        plan(&text, path, &environment::process).and_then(Plan::with_files).map_err(|report| report.to_string())?;
+    let metrics = Arc::new(Metrics::new(plan.server.workers, RequestError::REASONS, REASONS));
     let table = plan.into_table(None, &metrics);
     Ok((text, Arc::new(InForce::new(table, metrics))))
 }
@@ -161,6 +173,14 @@ fn run_control(control: impl Future<Output = ()>) {
     match Builder::new_current_thread().enable_all().max_blocking_threads(2).build() {
         Ok(runtime) => runtime.block_on(control),
         Err(error) => tracing::error!(%error, "the control thread could not start: edits are not followed"),
+    }
+}
+
+/// Follows the listener's certificates, where it has any.
+async fn follow_certificates(secured: Option<(Arc<Certificates>, Applied)>, metrics: Arc<Metrics>) {
+    match secured {
+        Some((certificates, applied)) => certificates.follow(applied, metrics).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -22,6 +22,7 @@ pub mod socket;
 pub mod stack;
 pub mod table;
 pub mod telemetry;
+pub mod tls;
 pub mod upstream;
 
 pub use gateway::{Gateway, Options, StartError, wait_for_valid};

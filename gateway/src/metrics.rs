@@ -5,8 +5,10 @@
 
 mod scrape;
 mod series;
+mod worker;
 
-pub use series::{Full, Metrics, Refusals, ReloadResult, Series, UpstreamSeries, WorkerCells};
+pub use series::{Metrics, ReloadResult, Series, UpstreamSeries};
+pub use worker::{Refusals, WorkerCells};
 
 use prometheus::proto::MetricType;
 
@@ -40,7 +42,6 @@ families! {
     SPLIT_PICKS = COUNTER "gateway_split_picks_total" ["route", "upstream", "reason"] "Decisions of a split, by the upstream chosen and why.";
     IN_FLIGHT = GAUGE "gateway_requests_in_flight" [] "Requests that have begun and not ended, tunnels included.";
     CLIENT_CONNECTIONS = GAUGE "gateway_client_connections" [] "Open client connections.";
-    TURNED_AWAY = COUNTER "gateway_client_connections_refused_total" ["reason"] "Client connections closed as soon as they were accepted, by the limit that was reached: total, client.";
     UPSTREAM_CONNECTIONS = GAUGE "gateway_upstream_connections" ["upstream", "state"] "Open connections to an upstream: active ones carry a request, idle ones wait in a pool.";
     UPSTREAM_CONNECTS = COUNTER "gateway_upstream_connects_total" ["upstream", "outcome"] "Attempts to connect to an upstream, by outcome.";
     UPSTREAM_RETRIES = COUNTER "gateway_upstream_retries_total" ["upstream"] "Requests sent again because their pooled connection had been closed.";
@@ -50,6 +51,10 @@ families! {
     GENERATION = GAUGE "gateway_config_generation" [] "The number of the table in force.";
     CONFIG_INFO = GAUGE "gateway_config_info" ["hash"] "1, labelled with the hash of the file in force.";
     REJECTED = COUNTER "gateway_rejected_total" ["reason"] "Requests that the gateway itself answered with an error, by reason.";
+    TLS_HANDSHAKES = COUNTER "gateway_tls_handshakes_total" ["version", "kind"] "TLS handshakes with clients that succeeded: full ones, and resumed ones.";
+    TLS_RELOADS = COUNTER "gateway_tls_reloads_total" ["result"] "Versions of the files of server.tls that took effect or were rejected.";
+    TLS_RELOAD_OK = GAUGE "gateway_tls_last_reload_successful" [] "1 while the certificates in force are those of the files, 0 while the last change is rejected.";
+    CONNECTIONS_REFUSED = COUNTER "gateway_client_connections_refused_total" ["reason"] "Client connections that were closed before their first request, by reason.";
     DISCONNECTS = COUNTER "gateway_client_disconnects_total" [] "Clients that left before their answer was complete.";
     LOG_DROPPED = COUNTER "gateway_access_log_dropped_total" [] "Access log lines dropped because their writer was behind.";
     BUILD_INFO = GAUGE "gateway_build_info" ["version"] "1, labelled with the version of the gateway.";

@@ -75,6 +75,11 @@ impl<S: Stream> Socket<S> {
         (Self { stream, read: read.clone() }, read)
     }
 
+    /// The same as [`Bytes::ask_system`].
+    pub fn ask_system(&self) {
+        self.read.ask_system();
+    }
+
     /// True when there was something to read and the system was to be asked for it.
     fn asked(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
         self.read.0.ask_system.load(Relaxed) && {

@@ -23,7 +23,7 @@ fn check(text: &str, environment: &[(&str, &str)]) -> Result<Plan, Box<Report>> 
 
 fn table(text: &str, environment: &[(&str, &str)]) -> Table {
     let plan = check(text, environment).unwrap_or_else(|report| panic!("{report}"));
-    plan.into_table(None, &Metrics::new(1, &[]))
+    plan.into_table(None, &Metrics::new(1, &[], &[]))
 }
 
 fn shipped() -> String {
@@ -192,7 +192,7 @@ fn every_shape_of_the_long_forms_means_what_it_says() {
 
 #[test]
 fn an_edit_keeps_what_it_did_not_change() {
-    let metrics = Metrics::new(1, &[]);
+    let metrics = Metrics::new(1, &[], &[]);
     let text =
         "upstreams: { a: http://a:1, b: http://b:1 }\nroutes:\n  - { name: r, path: /, split: { a: 20, b: rest } }\n";
     let first = check(text, &[]).unwrap().into_table(None, &metrics);

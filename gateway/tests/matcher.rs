@@ -73,7 +73,7 @@ fn table(routes: &[Wanted]) -> Option<Table> {
         text += if route.query { "    query: { lang: ru }\n" } else { "" };
     }
     let plan = plan(&text, Path::new("made.yaml"), &|_| None).ok()?;
-    Some(plan.into_table(None, &Metrics::new(1, Error::REASONS)))
+    Some(plan.into_table(None, &Metrics::new(1, Error::REASONS, &[])))
 }
 
 fn request(asked: &Asked) -> http::Request<()> {

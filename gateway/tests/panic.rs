@@ -28,7 +28,7 @@ use tower::{Layer as _, Service as _};
 const FILE: &str = "routes: [{ name: all, path: /, respond: { text: fine } }]\n";
 
 fn worker() -> Rc<Worker> {
-    let metrics = Arc::new(Metrics::new(1, Error::REASONS));
+    let metrics = Arc::new(Metrics::new(1, Error::REASONS, &[]));
     let table = plan(FILE, Path::new("routes.yaml"), &|_| None).unwrap().into_table(None, &metrics);
     let server = table.server.clone();
     let snapshots = Snapshots::new(Arc::new(ArcSwap::from_pointee(table)), 0);

@@ -74,7 +74,7 @@ fn one(file: &Path, color: bool) -> Result<Plan, String> {
         let at = error.utf8_error().valid_up_to();
         format!("error: {name} is not UTF-8 text (byte {at})\n")
     })?;
-    plan(&text, file, &environment::process).map_err(|report| {
+    plan(&text, file, &environment::process).and_then(Plan::with_files).map_err(|report| {
         let summary = match report.errors() {
             1 => format!("{name}: refused, 1 error\n"),
             errors => format!("{name}: refused, {errors} errors\n"),

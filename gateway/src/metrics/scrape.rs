@@ -9,11 +9,13 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily};
 use prometheus::{Encoder, TextEncoder};
 
-use super::series::{BOUNDS, CODES, CONNECTS, Full, Metrics, Series, Timing};
+use super::series::{BOUNDS, CODES, CONNECTS, Metrics, Series, Timing};
+use super::worker::HANDSHAKES;
 use super::{
-    BUILD_INFO, CLIENT_CONNECTIONS, CONFIG_INFO, DISCONNECTS, FIRST_BYTE, Family, GENERATION, IN_FLIGHT, LOG_DROPPED,
-    REJECTED, RELOAD_OK, RELOAD_TIME, RELOADS, REQUEST_DURATION, REQUESTS, SPLIT_EFFECTIVE, SPLIT_PICKS, SPLIT_WEIGHT,
-    TURNED_AWAY, UPSTREAM_CONNECTIONS, UPSTREAM_CONNECTS, UPSTREAM_RETRIES,
+    BUILD_INFO, CLIENT_CONNECTIONS, CONFIG_INFO, CONNECTIONS_REFUSED, DISCONNECTS, FIRST_BYTE, Family, GENERATION,
+    IN_FLIGHT, LOG_DROPPED, REJECTED, RELOAD_OK, RELOAD_TIME, RELOADS, REQUEST_DURATION, REQUESTS, SPLIT_EFFECTIVE,
+    SPLIT_PICKS, SPLIT_WEIGHT, TLS_HANDSHAKES, TLS_RELOAD_OK, TLS_RELOADS, UPSTREAM_CONNECTIONS, UPSTREAM_CONNECTS,
+    UPSTREAM_RETRIES,
 };
 use crate::table::split::BUCKETS;
 use crate::table::{Action, Reason, Table};
@@ -91,6 +93,12 @@ impl Metrics {
                 .map(|(result, count)| counted(&[result], count.load(Relaxed))),
         );
         page.add(&RELOAD_OK, [level(&[], f64::from(u8::from(self.in_sync.load(Relaxed))))]);
+        page.add(
+            &TLS_RELOADS,
+            [("applied", &self.tls_applied), ("rejected", &self.tls_rejected)]
+                .map(|(result, count)| counted(&[result], count.load(Relaxed))),
+        );
+        page.add(&TLS_RELOAD_OK, [level(&[], f64::from(u8::from(self.tls_in_sync.load(Relaxed))))]);
         let compiled = table.compiled_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         page.add(&RELOAD_TIME, [level(&[], compiled)]);
         page.add(&GENERATION, [level(&[], table.generation as f64)]);
@@ -102,7 +110,9 @@ impl Metrics {
         page.add(&IN_FLIGHT, [level(&[], self.in_flight() as f64)]);
         page.add(&CLIENT_CONNECTIONS, [level(&[], self.load() as f64)]);
         page.add(&REJECTED, self.refusals.iter().enumerate().map(|(at, reason)| counted(&[reason], self.refused(at))));
-        page.add(&TURNED_AWAY, Full::ALL.map(|(full, name)| counted(&[name], self.turned_away(full))));
+        let refusals = self.connection_refusals.iter().enumerate();
+        page.add(&CONNECTIONS_REFUSED, refusals.map(|(at, reason)| counted(&[reason], self.connections_refused(at))));
+        page.add(&TLS_HANDSHAKES, HANDSHAKES.iter().enumerate().map(|(at, kind)| counted(kind, self.handshakes(at))));
         page.add(&DISCONNECTS, [counted(&[], self.disconnects())]);
         page.add(&LOG_DROPPED, [counted(&[], self.log_drops())]);
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use super::worker::{Refusals, WorkerCells};
 use crate::table::Reason;
 
 /// Upper bounds of the histograms' buckets in seconds: half a millisecond, which a healthy local upstream stays below, up to the time limits' range.
@@ -21,7 +22,7 @@ pub(super) const CODES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 pub(super) const CONNECTS: [&str; 3] = ["ok", "failed", "timeout"];
 
 /// Adds to a cell that only the calling worker writes; a gauge goes down by wrapping.
-fn add(cell: &AtomicU64, amount: u64) {
+pub(super) fn add(cell: &AtomicU64, amount: u64) {
     cell.store(cell.load(Relaxed).wrapping_add(amount), Relaxed);
 }
 
@@ -185,89 +186,6 @@ impl UpstreamSeries {
     }
 }
 
-/// The closed set of reasons for which the gateway refuses a request: the names, in the order of their numbers.
-pub type Refusals = &'static [&'static str];
-
-/// Why a connection was not let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Full {
-    /// `server.limits.connections`
-    Total,
-    /// `server.limits.connections_per_client`
-    Client,
-}
-
-impl Full {
-    /// Both, in the order of their cells.
-    pub(super) const ALL: [(Self, &'static str); 2] = [(Self::Total, "total"), (Self::Client, "client")];
-}
-
-/// What a worker counts that belongs to no route.
-#[derive(Debug)]
-pub struct WorkerCells {
-    in_flight: AtomicU64,
-    connections: AtomicU64,
-    disconnects: AtomicU64,
-    log_dropped: AtomicU64,
-    turned_away: [AtomicU64; Full::ALL.len()],
-    rejected: Box<[AtomicU64]>,
-}
-
-impl WorkerCells {
-    /// A request began.
-    pub fn began(&self) {
-        add(&self.in_flight, 1);
-    }
-
-    /// A request ended, however.
-    pub fn ended(&self) {
-        add(&self.in_flight, u64::MAX);
-    }
-
-    /// A client connection was given to this worker. The accepting worker counts it, so that the next choice sees it, and the
-    /// serving one takes it back: two writers, hence a locked add, once a connection.
-    pub fn connected(&self) {
-        self.connections.fetch_add(1, Relaxed);
-    }
-
-    /// A client connection closed.
-    pub fn closed(&self) {
-        self.connections.fetch_sub(1, Relaxed);
-    }
-
-    /// Whether nothing is left to wait for at a drain.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.connections.load(Relaxed) == 0 && self.in_flight.load(Relaxed) == 0
-    }
-
-    /// A client left before its answer was complete.
-    pub fn disconnected(&self) {
-        add(&self.disconnects, 1);
-    }
-
-    /// A connection was closed as soon as it was accepted.
-    pub fn turned_away(&self, why: Full) {
-        add(&self.turned_away[why as usize], 1);
-    }
-
-    /// A line of the access log was dropped.
-    pub fn log_dropped(&self) {
-        add(&self.log_dropped, 1);
-    }
-
-    /// The gateway answered with an error; `reason` is its position in [`Refusals`].
-    pub fn rejected(&self, reason: usize) {
-        add(&self.rejected[reason], 1);
-    }
-
-    /// Open client connections, as the choice of a worker asks for them.
-    #[must_use]
-    pub fn load(&self) -> u64 {
-        self.connections.load(Relaxed)
-    }
-}
-
 /// What became of a version of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReloadResult {
@@ -281,6 +199,7 @@ pub enum ReloadResult {
 #[derive(Debug)]
 pub struct Metrics {
     pub(super) refusals: Refusals,
+    pub(super) connection_refusals: Refusals,
     workers: Box<[WorkerCells]>,
     // Locked by a compile and by a scrape, never by a request.
     pub(super) series: Mutex<BTreeMap<(String, String), Arc<Series>>>,
@@ -288,28 +207,27 @@ pub struct Metrics {
     pub(super) applied: AtomicU64,
     pub(super) rejected: AtomicU64,
     pub(super) in_sync: AtomicBool,
+    pub(super) tls_applied: AtomicU64,
+    pub(super) tls_rejected: AtomicU64,
+    pub(super) tls_in_sync: AtomicBool,
 }
 
 impl Metrics {
-    /// Cells for so many workers.
+    /// Cells for so many workers; requests are refused for `refusals`, connections for `connection_refusals`.
     #[must_use]
-    pub fn new(workers: usize, refusals: Refusals) -> Self {
-        let block = |_| WorkerCells {
-            in_flight: AtomicU64::default(),
-            connections: AtomicU64::default(),
-            disconnects: AtomicU64::default(),
-            log_dropped: AtomicU64::default(),
-            turned_away: Default::default(),
-            rejected: refusals.iter().map(|_| AtomicU64::default()).collect(),
-        };
+    pub fn new(workers: usize, refusals: Refusals, connection_refusals: Refusals) -> Self {
         Self {
             refusals,
-            workers: (0..workers).map(block).collect(),
+            connection_refusals,
+            workers: (0..workers).map(|_| WorkerCells::new(refusals, connection_refusals)).collect(),
             series: Mutex::default(),
             upstreams: Mutex::default(),
             applied: AtomicU64::default(),
             rejected: AtomicU64::default(),
             in_sync: AtomicBool::new(true),
+            tls_applied: AtomicU64::default(),
+            tls_rejected: AtomicU64::default(),
+            tls_in_sync: AtomicBool::new(true),
         }
     }
 
@@ -352,6 +270,20 @@ impl Metrics {
         self.in_sync.store(yes, Relaxed);
     }
 
+    /// Counts a version of the files of `server.tls`.
+    pub fn tls_reloaded(&self, result: ReloadResult) {
+        match result {
+            ReloadResult::Applied => self.tls_applied.fetch_add(1, Relaxed),
+            ReloadResult::Rejected => self.tls_rejected.fetch_add(1, Relaxed),
+        };
+        self.tls_in_sync(result == ReloadResult::Applied);
+    }
+
+    /// Says whether those files and the certificates in force agree.
+    pub fn tls_in_sync(&self, yes: bool) {
+        self.tls_in_sync.store(yes, Relaxed);
+    }
+
     pub(super) fn sum(&self, cell: impl Fn(&WorkerCells) -> &AtomicU64) -> u64 {
         self.workers.iter().fold(0, |sum, cells| sum.wrapping_add(cell(cells).load(Relaxed)))
     }
@@ -370,15 +302,19 @@ impl Metrics {
         self.sum(|cells| &cells.connections)
     }
 
-    pub(super) fn turned_away(&self, why: Full) -> u64 {
-        self.sum(|cells| &cells.turned_away[why as usize])
-    }
-
     pub(super) fn log_drops(&self) -> u64 {
         self.sum(|cells| &cells.log_dropped)
     }
 
     pub(super) fn refused(&self, reason: usize) -> u64 {
         self.sum(|cells| &cells.rejected[reason])
+    }
+
+    pub(super) fn connections_refused(&self, reason: usize) -> u64 {
+        self.sum(|cells| &cells.connections_refused[reason])
+    }
+
+    pub(super) fn handshakes(&self, kind: usize) -> u64 {
+        self.sum(|cells| &cells.handshakes[kind])
     }
 }

@@ -83,6 +83,8 @@ fn parse_hop(hop: &str) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-fn trusts(trusted_proxies: &[IpNet], address: IpAddr) -> bool {
+/// Whether an address is one of theirs.
+#[must_use]
+pub fn trusts(trusted_proxies: &[IpNet], address: IpAddr) -> bool {
     trusted_proxies.iter().any(|range| range.contains(&address))
 }

@@ -56,6 +56,8 @@ pub struct Found {
     /// The peer takes trailers.
     trailers: bool,
     framing: Framing,
+    /// The client waits for a 100 before it sends its body.
+    pub waits: bool,
     forwarded: bool,
     tracestate: bool,
 }
@@ -101,6 +103,10 @@ impl Found {
                 b"http2-settings" => &mut found.hop_by_hop[7],
                 b"transfer-encoding" => {
                     found.framing.coding(value.as_bytes());
+                    continue;
+                }
+                b"expect" => {
+                    found.waits |= value.as_bytes().eq_ignore_ascii_case(b"100-continue");
                     continue;
                 }
                 b"content-length" => {

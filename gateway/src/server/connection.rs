@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tokio::time::{Instant, timeout};
 use tower::Service;
 
 use super::drain::{Connections, Seat};
+use super::entrance::Entrance;
 use super::http2;
 use super::opening::Opening;
 use crate::clock::after;
@@ -46,16 +48,31 @@ pub(super) struct Link {
 }
 
 /// Serves a connection until one side closes it, a deadline passes or the worker drains.
-pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, worker: Rc<Worker>, connections: Rc<Connections>) {
+pub(super) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    worker: Rc<Worker>,
+    connections: Rc<Connections>,
+    entrance: Arc<Entrance>,
+) {
+    if !entrance.is_open() {
+        // Boxed, so that what a handshake needs is no part of each connection.
+        return Box::pin(entrance.enter(stream, peer, worker, connections)).await;
+    }
+    let (socket, read) = Socket::new(stream);
+    speak(socket, &read, &link(peer, "http", &worker, &connections)).await;
+}
+
+/// Everything that a connection needs beside its stream.
+pub(super) fn link(peer: SocketAddr, scheme: &'static str, worker: &Rc<Worker>, connections: &Rc<Connections>) -> Link {
     let keepalive = after(Instant::now(), worker.server.keepalive);
     let first = keepalive.unwrap_or_else(|| Instant::now() + IDLE_LOOK);
-    let client = Rc::new(Client::new(peer, &worker.server.trusted_proxies, "http", first));
-    let (socket, read) = Socket::new(stream);
-    speak(socket, &read, &Link { client, worker, seat: connections.seat() }).await;
+    let client = Rc::new(Client::new(peer, &worker.server.trusted_proxies, scheme, first));
+    Link { client, worker: worker.clone(), seat: connections.seat() }
 }
 
 /// Speaks what the client speaks.
-async fn speak<S: Stream + Send + 'static>(socket: Socket<S>, read: &Bytes, link: &Link) {
+pub(super) async fn speak<S: Stream + Send + 'static>(socket: Socket<S>, read: &Bytes, link: &Link) {
     let (ended, io) = http1(Opening::new(socket), read, link).await;
     match io {
         // Boxed, because most connections never need what it holds.

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::metrics::{Full, Metrics};
+use super::entrance::position;
+use crate::metrics::Metrics;
 use crate::table::Server;
 
 /// The door, shared by all workers.
@@ -34,10 +35,10 @@ impl Door {
         Self { total: server.limits.connections, clients: server.limits.connections_per_client.map(clients) }
     }
 
-    /// Lets a client in, or says why not.
-    pub(super) fn admit(&self, peer: IpAddr, server: &Server, metrics: &Metrics) -> Result<Admitted, Full> {
+    /// Lets a client in, or says why not: the place of the reason among those of `entrance`.
+    pub(super) fn admit(&self, peer: IpAddr, server: &Server, metrics: &Metrics) -> Result<Admitted, usize> {
         if self.total.is_some_and(|limit| metrics.load() >= limit) {
-            return Err(Full::Total);
+            return Err(position("full"));
         }
         let peer = peer.to_canonical();
         let Some(clients) = &self.clients else { return Ok(Admitted::default()) };
@@ -47,7 +48,7 @@ impl Door {
         let mut open = clients.open.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(peer).or_default();
         if *count >= clients.limit {
-            return Err(Full::Client);
+            return Err(position("client_full"));
         }
         *count += 1;
         Ok(Admitted(Some((clients.clone(), peer))))

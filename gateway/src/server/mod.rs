@@ -3,12 +3,15 @@
 //! The first worker owns the listener and hands each new connection to the worker that has the fewest, so that a few connections
 //! don't all land on one; with a single worker nothing is handed anywhere.
 
+mod certificates;
 mod connection;
 mod door;
 mod drain;
+mod entrance;
 mod frames;
 mod http2;
 mod opening;
+mod proxy;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -28,9 +31,11 @@ use crate::request::log::Writer;
 use crate::request::worker::Worker;
 use crate::table::Server;
 use crate::upstream::Snapshots;
+pub(crate) use certificates::{Applied, Certificates, told};
 use connection::serve;
 use door::{Admitted, Door};
 use drain::Connections;
+pub(crate) use entrance::{Entrance, REASONS};
 
 /// Connections that may wait for a worker to pick them up; beyond that the accepting worker serves them itself.
 const HANDED_OVER: usize = 1024;
@@ -53,6 +58,7 @@ pub(crate) struct Setup {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tables: Arc<arc_swap::ArcSwap<crate::table::Table>>,
     pub(crate) log: Writer,
+    pub(crate) entrance: Arc<Entrance>,
 }
 
 /// All workers, from outside.
@@ -107,15 +113,14 @@ fn run(
     let runtime =
         Builder::new_current_thread().enable_all().max_blocking_threads(4).build_local(LocalOptions::default());
     let serving = runtime.and_then(|runtime| {
-        let Setup { server, metrics, tables, log } = setup;
+        let Setup { server, metrics, tables, log, entrance } = setup;
         let snapshots = Snapshots::new(tables, index);
         let worker =
             Rc::new(Worker { index, metrics, server, namer: Namer::default(), snapshots, log: log.for_worker() });
         drop(log);
         runtime.block_on(async {
-            Seats { door: Door::new(&worker.server), worker, connections: Rc::default(), peers }
-                .work(listener, inbox)
-                .await
+            let door = Door::new(&worker.server);
+            Seats { door, worker, connections: Rc::default(), peers, entrance }.work(listener, inbox).await
         })
     });
     if let Err(error) = serving {
@@ -130,6 +135,7 @@ struct Seats {
     worker: Rc<Worker>,
     connections: Rc<Connections>,
     peers: Vec<Sender<Command>>,
+    entrance: Arc<Entrance>,
 }
 
 impl Seats {
@@ -175,7 +181,7 @@ impl Seats {
         let metrics = &self.worker.metrics;
         let admitted = match self.door.admit(peer.ip(), &self.worker.server, metrics) {
             Ok(admitted) => admitted,
-            Err(full) => return self.worker.cells().turned_away(full),
+            Err(full) => return self.worker.cells().refused(full),
         };
         let chosen =
             (0..self.peers.len()).min_by_key(|index| metrics.worker(*index).load()).unwrap_or(self.worker.index);
@@ -206,9 +212,9 @@ impl Seats {
 
     fn serve(&self, stream: tokio::net::TcpStream, peer: SocketAddr, admitted: Admitted) {
         let open = Open(self.worker.clone());
-        let connections = self.connections.clone();
+        let (connections, entrance) = (self.connections.clone(), self.entrance.clone());
         spawn_local(async move {
-            serve(stream, peer, open.0.clone(), connections).await;
+            serve(stream, peer, open.0.clone(), connections, entrance).await;
             drop((open, admitted));
         });
     }

@@ -10,6 +10,7 @@ mod routes;
 mod server;
 mod splits;
 mod timeouts;
+mod tls;
 mod upstreams;
 
 use std::collections::HashMap;
@@ -53,7 +54,8 @@ pub fn plan(text: &str, source: &Path, environment: Lookup<'_>) -> Result<Plan, 
     let Some(file) = file::read(text, environment, &mut problems) else {
         return Err(Box::new(Report::new(name, text, problems)));
     };
-    let server = server::plan(file.server.as_ref(), environment, &mut problems);
+    let folder = source.parent().unwrap_or(Path::new(""));
+    let server = server::plan(file.server.as_ref(), folder, environment, &mut problems);
     let upstreams = upstreams::plan(&file, &mut problems);
     let routes = routes::plan(&file, &mut problems, &mut pins);
     if problems.errors() > 0 {
@@ -78,6 +80,15 @@ pub fn hash(text: &str) -> String {
 }
 
 impl Plan {
+    /// The same plan, if the files that it names are there and fit: those of `server.tls`.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn with_files(self) -> Result<Self, Box<Report>> {
+        let problems = self.server.tls.as_ref().map(tls::problems_of_files).unwrap_or_default();
+        if problems.is_empty() { Ok(self) } else { Err(Box::new(self.warnings.with(problems))) }
+    }
+
     /// How many routes it has.
     #[must_use]
     pub fn routes(&self) -> usize {

@@ -13,6 +13,7 @@ pub mod reload;
 mod route;
 mod server;
 pub mod split;
+pub mod tls;
 mod upstream;
 
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ use std::time::SystemTime;
 pub use route::{Action, HostMatch, Matches, PathChange, PathMatch, Redirect, Reply, Route, ValueMatch};
 pub use server::{AccessLog, Drain, Limits, LogFormat, Server};
 pub use split::{Entry, Reason, Split, StickyKey};
-pub use upstream::{Endpoint, HostHeader, Timeouts, Upstream};
+pub use upstream::{Endpoint, HostHeader, Protocol, Timeouts, Upstream};
 
 use crate::metrics::Series;
 use matcher::Matcher;

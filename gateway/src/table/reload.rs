@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
 
 use super::Table;
-use super::compile::plan;
+use super::compile::{Plan, plan};
 use super::environment;
 use crate::metrics::{Metrics, ReloadResult};
 
@@ -176,7 +176,12 @@ impl Follower {
         // Off this thread too: a long file keeps neither a request nor a scrape waiting.
         let compiling = tokio::task::spawn_blocking(move || {
             let previous = in_force.tables.load_full();
-            let plan = plan(&text, &path, &environment::process).map_err(|report| report.to_string())?;
+            let mut plan = plan(&text, &path, &environment::process);
+            // What is in force by now is followed by itself, and must not keep routes from being edited.
+            if plan.as_ref().is_ok_and(|plan| plan.server.tls != previous.server.tls) {
+                plan = plan.and_then(Plan::with_files);
+            }
+            let plan = plan.map_err(|report| report.to_string())?;
             let table = plan.into_table(Some(&previous), &in_force.metrics);
             Ok((text, previous, table))
         });

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::tls::Tls;
+
 /// The `server` section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
@@ -28,6 +30,10 @@ pub struct Server {
     pub limits: Limits,
     /// Whether separators in disguise are refused in paths.
     pub strict_paths: bool,
+    /// `trusted_proxies` begin each connection with a PROXY header.
+    pub proxy_protocol: bool,
+    /// TLS on the public listener.
+    pub tls: Option<Tls>,
     /// How the gateway stops.
     pub drain: Drain,
 }

@@ -18,6 +18,8 @@ pub struct Upstream {
     pub endpoints: Vec<Endpoint>,
     /// What `Host` the upstream sees.
     pub host: HostHeader,
+    /// What it speaks.
+    pub protocol: Protocol,
     /// How long an idle pooled connection is kept; `None`: until the upstream closes it.
     pub keepalive: Option<Duration>,
     /// Where a route says nothing else.
@@ -33,6 +35,7 @@ impl Upstream {
         self.name == other.name
             && self.endpoints == other.endpoints
             && self.host == other.host
+            && self.protocol == other.protocol
             && self.keepalive == other.keepalive
             && self.timeouts == other.timeouts
     }
@@ -47,6 +50,15 @@ pub struct Endpoint {
     pub port: u16,
     /// `host[:port]` as it goes into `Host` where `host: upstream` is set.
     pub authority: HeaderValue,
+}
+
+/// `protocol` of an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, but for WebSockets.
+    Http2,
 }
 
 /// `host` of an upstream.

@@ -1,19 +1,20 @@
 //! The two bodies that pass through: what goes up to the upstream and what comes down from it. Frames are handed on as they come.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Version};
+use http::{HeaderMap, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use thiserror::Error;
 use tokio::time::Instant;
 
 use super::connection::ExchangeError;
+use super::hold::Hold;
 use super::pool::Lease;
 use crate::clock::{Clock, after, earlier};
 
@@ -28,8 +29,30 @@ pub struct Transfer {
     pub ended: Cell<bool>,
     /// Whether the next piece is asked for and has not come: it is the client that keeps everyone waiting.
     pub starved: Cell<bool>,
+    /// What holds it back, if anything ever did.
+    hold: OnceCell<Hold>,
     /// Whether it comes on an HTTP/2 stream, which tells its end apart from having been given up.
     stream: bool,
+}
+
+impl Transfer {
+    /// Holds the body of a request back until its upstream says 100.
+    pub fn hold<B>(&self, request: &mut Request<B>) {
+        // Set once: a request is held before it is first sent.
+        let _first = self.hold.set(Hold::until_told(request));
+    }
+
+    /// Whether it is held back now.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.hold.get().is_some_and(Hold::holds)
+    }
+
+    /// Lets it go, though the upstream has not asked for it.
+    pub fn let_go(&self) {
+        self.last.set(Instant::now());
+        self.hold.get().into_iter().for_each(Hold::let_go);
+    }
 }
 
 /// A request's body on its way up.
@@ -67,8 +90,14 @@ impl Upload {
         }
         let last = Cell::new(Instant::now());
         let stream = version == Version::HTTP_2;
-        let transfer =
-            Transfer { bytes: Cell::new(0), last, ended: Cell::new(false), starved: Cell::new(false), stream };
+        let transfer = Transfer {
+            bytes: Cell::new(0),
+            last,
+            ended: Cell::new(false),
+            starved: Cell::new(false),
+            hold: OnceCell::new(),
+            stream,
+        };
         let transfer = Rc::new(transfer);
         (Self::Client(body, transfer.clone(), limit), Some(transfer))
     }
@@ -80,6 +109,10 @@ impl Body for Upload {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         let Self::Client(body, transfer, limit) = &mut *self else { return Poll::Ready(None) };
+        if transfer.is_held() {
+            // Whoever lets it go polls this again.
+            return Poll::Pending;
+        }
         let polled = match Pin::new(&mut *body).poll_frame(cx) {
             // hyper says that a body ended where its stream was reset without an error; it must not look whole.
             Poll::Ready(None) if transfer.stream && !body.is_end_stream() => {

@@ -1,4 +1,4 @@
-//! One connection to an upstream: a hyper client connection that is driven by whoever uses it.
+//! One HTTP/1.1 connection to an upstream: a hyper client connection that is driven by whoever uses it.
 //!
 //! Usually a client connection runs as a task of its own, and each request crosses to it and back. Here the request's own
 //! future drives it, which saves both hand-overs; a client that leaves drops the request's future and with it the
@@ -17,24 +17,13 @@ use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::body::{Upload, UploadError};
+use super::dial::{ConnectError, Open, dial};
 use super::doorbell::Doorbell;
 use crate::socket::{Bytes, Socket};
 use crate::table::{Endpoint, Upstream};
-
-/// Why there is no connection.
-#[derive(Debug, Error)]
-pub enum ConnectError {
-    /// Not within `timeout.connect`. The text, which clients read too, names the upstream and not where it is.
-    #[error("upstream {0} did not accept a connection in time")]
-    Timeout(String),
-    /// Refused, unreachable, or the name is unknown.
-    #[error("upstream {0} can't be reached")]
-    Failed(String, #[source] io::Error),
-}
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -83,7 +72,7 @@ pub struct Failed {
 }
 
 /// Tells a body that is too large from one that can't be read.
-fn broken_upload(error: hyper::Error) -> ExchangeError {
+pub(super) fn broken_upload(error: hyper::Error) -> ExchangeError {
     let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<UploadError>());
     if matches!(cause, Some(UploadError::TooLarge)) { ExchangeError::TooLarge } else { ExchangeError::Upload(error) }
 }
@@ -104,18 +93,8 @@ pub(super) struct Connection {
     pub(super) reused: bool,
 }
 
-/// Counts the connection for as long as it lives.
-#[derive(Debug)]
-pub struct Open(Arc<Upstream>, usize);
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.series.closed(self.1);
-    }
-}
-
 impl Connection {
-    /// Connects to an endpoint, trying each of its addresses within `timeout.connect`.
+    /// Opens one.
     ///
     /// # Errors
     /// [`ConnectError`], counted.
@@ -124,45 +103,13 @@ impl Connection {
         endpoint: &Endpoint,
         worker: usize,
     ) -> Result<Self, ConnectError> {
-        let dial = async {
-            let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
-            let (socket, read) = Socket::new(stream);
-            let (sender, driver) = http1::handshake(TokioIo::new(socket)).await.map_err(io::Error::other)?;
-            Ok((sender, driver, read))
+        let shake = |socket, read| async move {
+            let (sender, driver) = http1::handshake(TokioIo::new(socket)).await?;
+            Ok((sender, Box::new(driver), read))
         };
-        let name = || upstream.name.clone();
-        let dialled = match upstream.timeouts.connect {
-            Some(limit) => timeout(limit, dial).await.map_err(|_| ConnectError::Timeout(name())),
-            None => Ok(dial.await),
-        };
-        let opened = dialled.and_then(|done| done.map_err(|error| ConnectError::Failed(name(), error)));
-        match opened {
-            Ok((sender, driver, read)) => {
-                upstream.series.opened(worker);
-                let open = Open(upstream.clone(), worker);
-                Ok(Self {
-                    read,
-                    driver: Box::new(driver),
-                    doorbell: Doorbell::default(),
-                    sender,
-                    over: false,
-                    open,
-                    idle_since: Instant::now(),
-                    reused: false,
-                })
-            }
-            Err(error) => {
-                tracing::warn!(
-                    upstream = upstream.name,
-                    host = endpoint.host,
-                    port = endpoint.port,
-                    ?error,
-                    "cannot connect"
-                );
-                upstream.series.failed(worker, matches!(error, ConnectError::Timeout(_)));
-                Err(error)
-            }
-        }
+        let ((sender, driver, read), open) = dial(upstream, endpoint, worker, shake).await?;
+        let (doorbell, idle_since) = (Doorbell::default(), Instant::now());
+        Ok(Self { driver, doorbell, sender, over: false, read, open, idle_since, reused: false })
     }
 
     /// Moves bytes both ways; ready when the connection is over.

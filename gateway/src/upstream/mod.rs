@@ -5,8 +5,11 @@
 
 mod body;
 mod connection;
+mod dial;
 mod doorbell;
+mod hold;
 mod pool;
+mod shared;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,8 +19,9 @@ use arc_swap::{ArcSwap, Cache};
 use http::HeaderValue;
 
 pub use body::{Download, Transfer, Upload, UploadError};
-pub use connection::{ConnectError, ExchangeError, Failed, Open};
-pub use pool::{Lease, Pool};
+pub use connection::{ExchangeError, Failed};
+pub use dial::{ConnectError, Open};
+pub use pool::{Lease, Pool, Want};
 
 use crate::table::{Table, UpstreamId};
 

@@ -1,4 +1,5 @@
-//! A worker's pool of connections to one upstream: last in, first out, so that few connections are busy and the rest age out.
+//! A worker's pool of connections to one upstream: last in, first out, so that few connections are busy and the rest age out. Of HTTP/2
+//! there are few, and requests share them.
 //!
 //! No other worker sees it, so it needs no lock. Several endpoints are balanced by the power of two choices: of two picked at
 //! random the one with fewer requests in flight.
@@ -14,9 +15,11 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::body::Upload;
-use super::connection::{ConnectError, Connection, ExchangeError, Failed, Open};
+use super::connection::{Connection, ExchangeError, Failed};
+use super::dial::{ConnectError, Open};
+use super::shared::{Shared, Stream};
 use crate::socket::Socket;
-use crate::table::{Endpoint, Upstream};
+use crate::table::{Endpoint, Protocol, Upstream};
 
 /// Idle connections kept for an endpoint by a worker; more than that many at once are closed after use.
 const MAX_IDLE: usize = 512;
@@ -35,6 +38,7 @@ pub struct Pool {
 #[derive(Debug, Default)]
 struct Slot {
     idle: RefCell<Vec<Connection>>,
+    shared: Shared,
     active: Cell<usize>,
 }
 
@@ -50,23 +54,28 @@ impl Pool {
         &self.upstream
     }
 
-    /// Takes an idle connection, or opens one; `fresh` never takes an idle one.
+    /// Takes an idle connection, a stream on a shared one, or opens one.
     ///
     /// # Errors
     /// [`ConnectError`] from the endpoint that was chosen.
-    pub async fn lease(self: &Rc<Self>, fresh: bool) -> Result<Lease, ConnectError> {
-        let endpoint = self.choose();
-        let slot = &self.slots[endpoint];
+    pub async fn lease(self: &Rc<Self>, want: Want) -> Result<Lease, ConnectError> {
+        let at = self.choose();
+        let (slot, endpoint) = (&self.slots[at], &self.upstream.endpoints[at]);
         slot.active.set(slot.active.get() + 1);
-        let mut lease = Lease { pool: self.clone(), endpoint, connection: None };
-        if !fresh {
-            lease.connection = std::future::poll_fn(|cx| self.take_idle(endpoint, cx)).await;
+        let mut lease = Lease { pool: self.clone(), endpoint: at, held: Held::Nothing, last: false };
+        if self.upstream.protocol == Protocol::Http2 && want != Want::Upgrade {
+            lease.held = Held::Stream(Box::pin(slot.shared.stream(&self.upstream, endpoint, self.worker)).await?);
+            return Ok(lease);
         }
-        if lease.connection.is_none() {
+        let idle = match want {
+            Want::Any => std::future::poll_fn(|cx| self.take_idle(at, cx)).await,
+            Want::Fresh | Want::Upgrade => None,
+        };
+        lease.held = Held::Connection(match idle {
+            Some(connection) => connection,
             // Boxed, so that the many requests that find a connection don't carry the state of the few that make one.
-            let opening = Box::pin(Connection::open(&self.upstream, &self.upstream.endpoints[endpoint], self.worker));
-            lease.connection = Some(opening.await?);
-        }
+            None => Box::pin(Connection::open(&self.upstream, endpoint, self.worker)).await?,
+        });
         Ok(lease)
     }
 
@@ -88,9 +97,8 @@ impl Pool {
 
     /// Idle connections of all endpoints, where the one at `endpoint`, which may be borrowed, holds `here`.
     fn idle_connections(&self, endpoint: usize, here: usize) -> usize {
-        let others =
-            self.slots.iter().enumerate().filter(|(at, _)| *at != endpoint).map(|(_, slot)| slot.idle.borrow().len());
-        here + others.sum::<usize>()
+        let others = self.slots.iter().enumerate().filter(|(at, _)| *at != endpoint);
+        here + others.map(|(_, slot)| slot.idle.borrow().len() + slot.shared.idle()).sum::<usize>()
     }
 
     fn give_back(&self, endpoint: usize, mut connection: Connection) {
@@ -115,9 +123,30 @@ impl Pool {
                     self.upstream.keepalive.is_none_or(|limit| now.duration_since(connection.idle_since) < limit);
                 young && connection.is_usable(&cx)
             });
-            self.upstream.series.idle(self.worker, self.idle_connections(endpoint, idle.len()));
+            slot.shared.sweep(now, self.upstream.keepalive);
+            self.upstream.series.idle(self.worker, self.idle_connections(endpoint, idle.len() + slot.shared.idle()));
         }
     }
+}
+
+/// What a request needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Whatever there is.
+    Any,
+    /// No connection of HTTP/1.1 that may have been closed meanwhile.
+    Fresh,
+    /// A connection of HTTP/1.1 that becomes something else.
+    Upgrade,
+}
+
+/// What a lease holds.
+#[derive(Debug)]
+enum Held {
+    /// Not yet, or not any more.
+    Nothing,
+    Connection(Connection),
+    Stream(Stream),
 }
 
 /// The right to use a connection; it counts as in flight on its endpoint until it is dropped.
@@ -125,19 +154,28 @@ impl Pool {
 pub struct Lease {
     pool: Rc<Pool>,
     endpoint: usize,
-    connection: Option<Connection>,
+    held: Held,
+    /// Nothing more may be sent on its connection after this exchange.
+    last: bool,
 }
 
 impl Lease {
-    /// The leased connection. `None` once it was given back or detached.
+    /// The leased connection of HTTP/1.1, which whoever reads from it drives.
     pub(super) fn connection(&mut self) -> Option<&mut Connection> {
-        self.connection.as_mut()
+        match &mut self.held {
+            Held::Connection(connection) => Some(connection),
+            Held::Stream(_) | Held::Nothing => None,
+        }
     }
 
-    /// Whether the connection came out of the pool, so that the upstream may have closed it just now.
+    /// Whether others have used the connection before, so that the upstream may have closed it just now.
     #[must_use]
     pub fn is_reused(&self) -> bool {
-        self.connection.as_ref().is_some_and(|connection| connection.reused)
+        match &self.held {
+            Held::Connection(connection) => connection.reused,
+            Held::Stream(stream) => stream.reused,
+            Held::Nothing => false,
+        }
     }
 
     /// Sends a request and waits for the head of the answer, polling `limit` beside it.
@@ -149,15 +187,26 @@ impl Lease {
         request: Request<Upload>,
         limit: impl FnMut(&mut Context<'_>) -> Poll<E>,
     ) -> Result<Response<Incoming>, E> {
-        match &mut self.connection {
-            Some(connection) => connection.exchange(request, limit).await,
-            None => Err(Failed { error: ExchangeError::Closed, unsent: Some(Box::new(request)) }.into()),
+        match &mut self.held {
+            Held::Connection(connection) => connection.exchange(request, limit).await,
+            Held::Stream(stream) => {
+                // Boxed, so that HTTP/1.1 does not carry its state.
+                Box::pin(stream.exchange(request, &self.pool.upstream.endpoints[self.endpoint], limit)).await
+            }
+            Held::Nothing => Err(Failed { error: ExchangeError::Closed, unsent: Some(Box::new(request)) }.into()),
+        }
+    }
+
+    fn take_connection(&mut self) -> Option<Connection> {
+        match std::mem::replace(&mut self.held, Held::Nothing) {
+            Held::Connection(connection) => Some(connection),
+            Held::Stream(_) | Held::Nothing => None,
         }
     }
 
     /// Waits for the end of HTTP on this connection, after an upgrade, and takes its socket with what came early.
     pub async fn upgraded(&mut self) -> Option<(Socket, Bytes, Open)> {
-        let mut connection = self.connection.take()?;
+        let mut connection = self.take_connection()?;
         std::future::poll_fn(|cx| connection.drive(cx)).await;
         Some(connection.into_socket())
     }
@@ -176,19 +225,34 @@ impl Lease {
 
     /// Puts the connection back into the pool: the answer has been read to its end and the request was sent whole.
     pub fn give_back(&mut self) {
-        if let Some(connection) = self.connection.take() {
+        if let Some(connection) = self.take_connection()
+            && !self.last
+        {
             self.pool.give_back(self.endpoint, connection);
         }
     }
 
-    /// Closes the connection: what comes next on it is not to be trusted.
-    pub fn discard(&mut self) {
-        self.connection = None;
+    /// Whether the exchange has a connection of HTTP/1.1 for itself.
+    #[must_use]
+    pub fn is_http1(&self) -> bool {
+        matches!(self.held, Held::Connection(_))
     }
 
-    /// Lets the connection live on as a task of its own.
+    /// Makes this the connection's last exchange: what was promised to the upstream was not sent.
+    pub fn end_after_this(&mut self) {
+        self.last = true;
+    }
+
+    /// Closes the connection: what comes next on it is not to be trusted.
+    pub fn discard(&mut self) {
+        self.held = Held::Nothing;
+    }
+
+    /// The request's body outlives its answer: its connection lives on as a task of its own. A stream does so anyway.
     pub fn detach(&mut self) {
-        if let Some(connection) = self.connection.take() {
+        if let Held::Connection(_) = self.held
+            && let Some(connection) = self.take_connection()
+        {
             connection.detach();
         }
     }

@@ -183,7 +183,7 @@ fn connections_over_the_limit_are_closed_at_accept_and_counted() {
         assert_eq!(gateway.connect().closed(), b"");
     }
     inside.iter_mut().for_each(|client| assert_eq!(client.get("/").status, 200, "those inside are served on"));
-    let refused = [("reason", "total")];
+    let refused = [("reason", "full")];
     assert_eq!(gateway.scrape().value("gateway_client_connections_refused_total", &refused), 5.0);
     drop(inside.pop());
     gateway.counted("one has left", |scrape| scrape.value("gateway_client_connections", &[]) == 2.0);
@@ -202,7 +202,7 @@ fn an_address_may_have_so_many_connections_and_a_trusted_proxy_any_number() {
     let mut other: Vec<_> = (0..2).map(|_| from(2)).collect();
     one.iter_mut().chain(&mut other).for_each(|client| assert_eq!(client.get("/").status, 200));
     assert_eq!((from(1).closed(), from(2).closed()), (vec![], vec![]));
-    let refused = [("reason", "client")];
+    let refused = [("reason", "client_full")];
     assert_eq!(gateway.scrape().value("gateway_client_connections_refused_total", &refused), 2.0);
     drop(one.pop());
     gateway.counted("one has left", |scrape| scrape.value("gateway_client_connections", &[]) == 3.0);

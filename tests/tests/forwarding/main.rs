@@ -5,6 +5,7 @@
 
 mod bodies;
 mod clients;
+mod expect;
 mod faults;
 mod headers;
 mod identity;

@@ -35,3 +35,11 @@ fn h2spec_passes_over_plain_tcp() {
     let (failed, passed) = h2spec(gateway.address.port(), &[]);
     assert_eq!((failed, passed), (vec![ANSWERED_IN_HTTP1.to_owned()], 145));
 }
+
+#[test]
+fn h2spec_passes_over_tls() {
+    let upstream = Upstream::named("films");
+    let (_folder, gateway) = crate::tls::secured(&upstream, "", |authority| authority.write("films.example", "a"));
+    let (failed, passed) = h2spec(gateway.address.port(), &["-t", "-k"]);
+    assert_eq!((failed, passed), (Vec::new(), 146));
+}

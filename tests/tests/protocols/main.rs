@@ -1,14 +1,19 @@
-//! What clients may speak: HTTP/1.0, HTTP/1.1 and HTTP/2 on one port.
+//! What clients may speak: HTTP/1.0, HTTP/1.1 and HTTP/2 on one port, plain or over TLS, behind a proxy that says whom it speaks for.
 //!
 //! `conformance` asks h2spec, `curl` asks curl, `http2` is about what an HTTP/2 request becomes behind the gateway and how its
-//! connection lives and ends, `floods` about clients that abuse the protocol.
+//! connection lives and ends, `floods` about clients that abuse the protocol; `tls` is about handshakes and what goes through them,
+//! `renewal` about certificates that change, `proxied` about the PROXY protocol.
 
+mod authority;
 mod conformance;
 mod curl;
 mod floods;
 mod frames;
 mod http2;
+mod proxied;
+mod renewal;
 mod stream;
+mod tls;
 
 use tests::gateway::{Gateway, Setup};
 use tests::upstream::Upstream;

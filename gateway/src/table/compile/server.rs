@@ -1,8 +1,10 @@
 //! `server`: the defaults filled in, and the two listeners kept apart.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
+use super::tls;
 use crate::table::environment::Lookup;
 use crate::table::file::limit::{Limits as WrittenLimits, Size};
 use crate::table::file::read::At;
@@ -22,7 +24,13 @@ const PORT: u16 = 8000;
 const ADMIN_PORT: u16 = 9901;
 
 /// The settings that are read at start.
-pub(super) fn plan(written: Option<&Written>, environment: Lookup<'_>, problems: &mut Problems) -> Server {
+/// Relative paths begin at `folder`.
+pub(super) fn plan(
+    written: Option<&Written>,
+    folder: &Path,
+    environment: Lookup<'_>,
+    problems: &mut Problems,
+) -> Server {
     let listen = match written {
         Some(server) if server.wrote("listen") => server.listen.as_ref().map(|at| at.value),
         _ => default_listen(environment, problems),
@@ -40,18 +48,26 @@ pub(super) fn plan(written: Option<&Written>, environment: Lookup<'_>, problems:
     let timeout = written.and_then(|server| server.timeout.as_ref());
     let workers = written.and_then(|server| server.workers.as_ref()).map(|at| at.value.0 as usize);
     let trusted = written.and_then(|server| server.trusted_proxies.as_ref());
+    let proxy_protocol = written.and_then(|server| server.proxy_protocol.as_ref()).filter(|at| at.value);
+    if let (Some(at), None) = (proxy_protocol, trusted) {
+        problems
+            .error(at.span, "`proxy_protocol` needs `trusted_proxies`")
+            .help("name the proxies that are believed: `trusted_proxies: [10.0.0.0/8]`");
+    }
     let drain = written.and_then(|server| server.drain.as_ref()).map(|drain| &drain.0);
     Server {
         listen,
         admin,
         workers: workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
         trusted_proxies: trusted.map(|list| list.iter().map(|at| at.value).collect()).unwrap_or_default(),
+        proxy_protocol: proxy_protocol.is_some(),
         access_log: access_log(written.and_then(|server| server.access_log.as_ref())),
         expose: written.and_then(|server| server.expose.as_ref()).is_none_or(|at| at.value),
         head_timeout: limit(timeout, |timeout| timeout.head.as_ref().map(|at| at.value), HEAD),
         keepalive: limit(timeout, |timeout| timeout.keepalive.as_ref().map(|at| at.value), KEEPALIVE),
         limits: limits(written.and_then(|server| server.limits.as_ref()), problems),
         strict_paths: written.and_then(|server| server.paths.as_ref()).is_some_and(|at| at.value == Paths::Strict),
+        tls: tls::plan(written.and_then(|server| server.tls.as_ref()), folder, problems),
         drain: Drain {
             timeout: drain.and_then(|drain| drain.timeout.as_ref()).map_or(DRAIN, |at| at.value),
             delay: drain.and_then(|drain| drain.delay.as_ref()).map_or(Duration::ZERO, |at| at.value),

@@ -13,9 +13,9 @@ use crate::table::file::File;
 use crate::table::file::address::Url;
 use crate::table::file::name::{Name, Named};
 use crate::table::file::read::At;
-use crate::table::file::upstream::{Host, Upstream as Written, UpstreamSettings};
+use crate::table::file::upstream::{self as file, Host, Upstream as Written, UpstreamSettings};
 use crate::table::problem::Problems;
-use crate::table::{Endpoint, HostHeader, Table, Timeouts, Upstream};
+use crate::table::{Endpoint, HostHeader, Protocol, Table, Timeouts, Upstream};
 
 /// Shorter than the 60 s after which common servers close, so that a pooled connection is rarely a dead one.
 const KEEPALIVE: Duration = Duration::from_secs(55);
@@ -27,6 +27,7 @@ pub(super) struct PlannedUpstream {
     served_by: HeaderValue,
     endpoints: Vec<Endpoint>,
     host: HostHeader,
+    protocol: Protocol,
     keepalive: Option<Duration>,
     timeouts: Timeouts,
 }
@@ -54,6 +55,10 @@ pub(super) fn plan(file: &File, problems: &mut Problems) -> Vec<PlannedUpstream>
                     None | Some(Host::Preserve) => HostHeader::Preserve,
                     Some(Host::Upstream) => HostHeader::Upstream,
                     Some(Host::Literal(value)) => HostHeader::Literal(value.clone()),
+                },
+                protocol: match settings.protocol.as_ref().map(|at| at.value) {
+                    None | Some(file::Protocol::Http1) => Protocol::Http1,
+                    Some(file::Protocol::H2c) => Protocol::Http2,
                 },
                 keepalive: Some(settings.keepalive.as_ref().map_or(KEEPALIVE, |at| at.value)).filter(|d| !d.is_zero()),
                 timeouts: timeouts(file, settings),
@@ -119,6 +124,7 @@ impl PlannedUpstream {
             served_by: self.served_by,
             endpoints: self.endpoints,
             host: self.host,
+            protocol: self.protocol,
             keepalive: self.keepalive,
             timeouts: self.timeouts,
         };

@@ -19,6 +19,7 @@ pub mod split;
 pub mod sticky;
 mod syntax;
 pub mod timeout;
+pub mod tls;
 pub mod tree;
 pub mod upstream;
 

@@ -16,6 +16,7 @@ use super::server::{ClientTimeout, DrainPhases, LogSettings, Server};
 use super::split::SideSettings;
 use super::sticky::StickySettings;
 use super::timeout::Phases;
+use super::tls::{Certificate, TlsSettings};
 use super::upstream::UpstreamSettings;
 
 /// The JSON schema (draft 2020-12), indented, with a newline at its end.
@@ -76,8 +77,10 @@ pub fn markdown() -> String {
 }
 
 /// The order of the page: each map's heading, its struct and its keys.
-const SECTIONS: [(&str, &str, &[&str]); 14] = [
+const SECTIONS: [(&str, &str, &[&str]); 16] = [
     ("server", "Server", Server::KNOWN),
+    ("server.tls", "TlsSettings", TlsSettings::KNOWN),
+    ("server.tls.certificates, an entry", "Certificate", Certificate::KNOWN),
     ("server.timeout", "ClientTimeout", ClientTimeout::KNOWN),
     ("server.limits", "Limits", Limits::KNOWN),
     ("server.drain, the long form", "DrainPhases", DrainPhases::KNOWN),

@@ -10,10 +10,11 @@ use crate::table::file::keys::{keys, short_or_map};
 use crate::table::file::limit::Limits;
 use crate::table::file::read::{At, Word, Wrong, excerpt};
 use crate::table::file::scalar::Number;
+use crate::table::file::tls::Tls;
 use crate::table::file::tree::Scalar;
 
 keys! {
-    what: "`server`", later: ["tls"],
+    what: "`server`", later: [],
     /// Listeners, workers and the client side's limits. Read at start: an edit takes effect at the next one.
     pub struct Server {
         /// Where clients connect: an IP address and a port.
@@ -29,12 +30,19 @@ keys! {
         /// Peers whose `X-Forwarded-*` and `Forwarded` headers are believed: address ranges or single addresses. By default nobody's.
         #[schemars(extend("examples" = [["10.0.0.0/8", "fd00::/8"]]))]
         pub trusted_proxies: Option<Vec<At<IpNet>>>,
+        /// Whether the peers in `trusted_proxies` begin each connection with a header of the PROXY protocol (version 1 or 2), which says
+        /// who their client is. One that doesn't is refused; other peers are taken as they are.
+        #[schemars(extend("default" = false))]
+        pub proxy_protocol: Option<At<bool>>,
         /// Where a line a request goes: `off`, `json`, `text`, or a map with a sample.
         #[schemars(extend("default" = "off", "examples" = ["json"]))]
         pub access_log: Option<AccessLog>,
         /// Whether answers carry `x-served-by` (the upstream) and `x-table-generation`.
         #[schemars(extend("default" = true))]
         pub expose: Option<At<bool>>,
+        /// TLS on the listener: a certificate and its key, a list of them, or a map with more.
+        #[schemars(extend("examples" = [{ "cert": "/etc/gateway/tls.crt", "key": "/etc/gateway/tls.key" }]))]
+        pub tls: Option<Tls>,
         /// How long clients may take.
         pub timeout: Option<ClientTimeout>,
         /// What clients may send, and how many may come.

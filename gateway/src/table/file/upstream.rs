@@ -8,6 +8,7 @@ use schemars::{Schema, json_schema};
 use crate::table::file::address::Url;
 use crate::table::file::keys::{keys, short_or_map};
 use crate::table::file::read::{At, Word, Wrong, excerpt};
+use crate::table::file::scalar::or_variable;
 use crate::table::file::timeout::Timeout;
 use crate::table::file::tree::Scalar;
 
@@ -31,7 +32,7 @@ keys! {
         /// The `Host` that it sees: the client's (`preserve`), its own (`upstream`), or a name.
         #[schemars(extend("default" = "preserve", "examples" = ["upstream", "films.local"]))]
         pub host: Option<At<Host>>,
-        /// What it speaks.
+        /// What it speaks: `http1`, or `h2c` for HTTP/2 without TLS, which gRPC needs.
         #[schemars(extend("default" = "http1"))]
         pub protocol: Option<At<Protocol>>,
     }
@@ -83,20 +84,23 @@ impl Word for Host {
 pub enum Protocol {
     /// HTTP/1.1.
     Http1,
+    /// HTTP/2 without TLS, by prior knowledge.
+    H2c,
 }
 
 impl Word for Protocol {
-    const WHAT: &'static str = "`http1`";
+    const WHAT: &'static str = "`http1` or `h2c`";
 
     fn parse(scalar: &Scalar) -> Result<Self, Wrong> {
         match scalar.text.as_str() {
             "http1" => Ok(Self::Http1),
-            later @ ("h2" | "h2c") => Err(Wrong::not_yet(format!("the protocol `{later}`"))),
-            other => Err(Wrong::new(format!("`{}` is not a protocol", excerpt(other)), "write `http1`")),
+            "h2c" => Ok(Self::H2c),
+            "h2" => Err(Wrong::not_yet("the protocol `h2`".to_owned())),
+            other => Err(Wrong::new(format!("`{}` is not a protocol", excerpt(other)), "write `http1` or `h2c`")),
         }
     }
 
     fn schema() -> Schema {
-        json_schema!({ "title": "http1", "anyOf": [{ "const": "http1" }, { "type": "string", "pattern": "\\$\\{" }] })
+        or_variable(json_schema!({ "title": "http1 or h2c", "enum": ["http1", "h2c"] }))
     }
 }

@@ -25,6 +25,14 @@ impl Report {
         Self { name: name.into(), text: text.into(), problems: problems.into_sorted() }
     }
 
+    /// The same report with more problems.
+    #[must_use]
+    pub fn with(mut self, more: Vec<Problem>) -> Self {
+        self.problems.extend(more);
+        self.problems.sort_by_key(|problem| (problem.span.start, problem.span.line, problem.severity));
+        self
+    }
+
     /// All of them.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
