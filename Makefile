@@ -25,10 +25,13 @@ postman: ## the Postman collection against what `make run` started
 dist: need ## the gateway as it is shipped, laid out by a profile of its own work: target/dist/gateway
 	@tests/tools/dist.sh
 
-bench: need ## CPU per request of the gateway as it is shipped, nginx and HAProxy, side by side (SCENARIOS=get for one)
+# Half an hour: every scenario, then memory, then counts. `make bench SCENARIOS="get tls"` measures those alone.
+bench: need ## the gateway as it is shipped beside nginx, HAProxy and Envoy: CPU a request, memory; instructions (SCENARIOS=get for one)
 	@tests/tools/need.sh python3=python3
-	@tests/tools/dist.sh
+	@[ -n "$$GATEWAY" ] || tests/tools/dist.sh
 	@tests/bench/run $(SCENARIOS)
+	@[ -n "$(SCENARIOS)" ] || tests/bench/memory
+	@[ -n "$(SCENARIOS)" ] || tests/bench/instructions
 
 check: need ## formatting, clippy and rustdoc, warnings denied
 	cargo fmt --all --check

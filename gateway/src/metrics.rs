@@ -54,7 +54,7 @@ families! {
     TLS_HANDSHAKES = COUNTER "gateway_tls_handshakes_total" ["version", "kind"] "TLS handshakes with clients that succeeded: full ones, and resumed ones.";
     TLS_RELOADS = COUNTER "gateway_tls_reloads_total" ["result"] "Versions of the files of server.tls that took effect or were rejected.";
     TLS_RELOAD_OK = GAUGE "gateway_tls_last_reload_successful" [] "1 while the certificates in force are those of the files, 0 while the last change is rejected.";
-    CONNECTIONS_REFUSED = COUNTER "gateway_client_connections_refused_total" ["reason"] "Client connections that were closed before their first request, by reason.";
+    CONNECTIONS_REFUSED = COUNTER "gateway_client_connections_refused_total" ["reason"] "Client connections that were not taken in or were closed for abuse, by reason.";
     DISCONNECTS = COUNTER "gateway_client_disconnects_total" [] "Clients that left before their answer was complete.";
     LOG_DROPPED = COUNTER "gateway_access_log_dropped_total" [] "Access log lines dropped because their writer was behind.";
     BUILD_INFO = GAUGE "gateway_build_info" ["version"] "1, labelled with the version of the gateway.";

@@ -2,6 +2,8 @@
 //!
 //! Keys are read here and go nowhere but into rustls: no message names more of them than their file.
 
+pub(crate) mod client;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
@@ -132,7 +134,7 @@ pub fn server(tls: &Tls, content: &Content, tickets: &Tickets) -> Result<Arc<Ser
     Ok(Arc::new(config))
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 

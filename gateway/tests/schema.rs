@@ -151,7 +151,7 @@ fn slips_do_not_fit_the_schema() {
         "routes: [{ name: a, path: /, sticky: ip }]\n",
         "routes: [{ name: a, path: /, writes: monolith }]\n",
         "server: { workers: 0 }\nroutes: []\n",
-        "upstreams: { a: https://b }\nroutes: []\n",
+        "upstreams: { a: ftp://b }\nroutes: []\n",
     ] {
         assert!(misfit(&schema, &schema, &yaml(text), "").is_some(), "{text}");
     }

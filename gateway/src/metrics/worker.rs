@@ -79,7 +79,7 @@ impl WorkerCells {
         add(&self.rejected[reason], 1);
     }
 
-    /// A client connection was closed before its first request; `reason` is its position in [`Refusals`].
+    /// A client connection was not taken in, or closed for abuse; `reason` is its position in [`Refusals`].
     pub fn refused(&self, reason: usize) {
         add(&self.connections_refused[reason], 1);
     }

@@ -6,9 +6,7 @@
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use http::header::CONNECTION;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
@@ -25,9 +23,6 @@ use crate::upstream::{Download, ExchangeError, Failed, Lease, Transfer, Upload, 
 
 /// Names the upstream that answered.
 static X_SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
-
-/// How long an upstream may take to say 100 before it is sent a body that it has not asked for: some have never heard of it.
-const CONTINUE: Duration = Duration::from_secs(1);
 
 /// Forwards a request and waits for the head of the answer.
 pub async fn forward(assigned: Assigned) -> Outcome {
@@ -54,9 +49,8 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     let replay = (lease.is_reused() && upload.is_none() && is_idempotent(&head.method)).then(|| Replay::of(&head));
     headers::add(&mut head.headers, found, &record, pool.upstream(), lease.endpoint());
     let mut request = Request::from_parts(head, body);
-    // A stream of HTTP/2 has no 100 of its own here, and an older client does not wait for one.
-    if let (true, true, Version::HTTP_11, Some(upload)) = (found.waits, lease.is_http1(), version, &upload) {
-        upload.hold(&mut request);
+    if let (Some(upload), true) = (&upload, found.expects) {
+        upload.expect(&mut request);
     }
     let limit = |cx: &mut Context<'_>| overdue(cx, &record, upload.as_deref(), &timeouts);
     let first = lease.exchange(request, limit).await;
@@ -151,11 +145,11 @@ impl Replay {
 
 /// Ready when the answer's head is overdue: a client that stops sending has `idle` to go on, an upstream `first_byte` to begin.
 fn overdue(cx: &mut Context<'_>, record: &Record, upload: Option<&Transfer>, timeouts: &Timeouts) -> Poll<Stopped> {
-    if let Some(upload) = upload.filter(|upload| upload.is_held())
-        && record.clock.poll(cx, Some(record.started + CONTINUE)).is_ready()
+    if let Some(expectation) = upload.and_then(|upload| upload.expectation.get())
+        && expectation.waits()
+        && record.clock.poll(cx, Some(expectation.until())).is_ready()
     {
-        upload.let_go();
-        cx.waker().wake_by_ref();
+        expectation.give_up();
     }
     let (phase, starved) = match upload {
         Some(upload) if !upload.ended.get() => (after(upload.last.get(), timeouts.idle), upload.starved.get()),
@@ -179,15 +173,9 @@ async fn answer(
     if !headers::strip_answer(&mut head)? {
         lease.discard();
     }
-    match upload {
-        // It was never asked for; whether it comes all the same, nobody knows.
-        Some(upload) if upload.is_held() => {
-            lease.end_after_this();
-            head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            record.client.linger.set(true);
-        }
-        Some(upload) if !upload.ended.get() => lease.detach(),
-        _ => {}
+    // A body that nobody asked for is never read, and its connection ends with its answer.
+    if upload.is_some_and(|upload| !upload.ended.get() && !upload.is_held_back()) {
+        lease.detach();
     }
     // The version is each hop's own; the client gets the best that it speaks.
     head.version = Version::HTTP_11;

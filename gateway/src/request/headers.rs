@@ -56,8 +56,8 @@ pub struct Found {
     /// The peer takes trailers.
     trailers: bool,
     framing: Framing,
-    /// The client waits for a 100 before it sends its body.
-    pub waits: bool,
+    /// `Expect`: 100-continue is all that there is.
+    pub expects: bool,
     forwarded: bool,
     tracestate: bool,
 }
@@ -101,12 +101,9 @@ impl Found {
                 b"keep-alive" => &mut found.hop_by_hop[5],
                 b"proxy-connection" => &mut found.hop_by_hop[6],
                 b"http2-settings" => &mut found.hop_by_hop[7],
+                b"expect" => &mut found.expects,
                 b"transfer-encoding" => {
                     found.framing.coding(value.as_bytes());
-                    continue;
-                }
-                b"expect" => {
-                    found.waits |= value.as_bytes().eq_ignore_ascii_case(b"100-continue");
                     continue;
                 }
                 b"content-length" => {

@@ -37,6 +37,7 @@ pub(crate) const REASONS: &[&str] = &[
     "proxy_timeout",
     "proxy_closed",
     "proxy_invalid",
+    "http2_flood",
 ];
 
 /// What connections have to pass.

@@ -6,10 +6,14 @@
 
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
+
+use super::entrance::position;
+use crate::request::worker::Worker;
 
 /// Frames that a client may send at once.
 const BURST: u32 = 2000;
@@ -35,11 +39,12 @@ pub(super) struct Metered<I> {
     io: I,
     frames: Frames,
     budget: Budget,
+    worker: Rc<Worker>,
 }
 
 impl<I> Metered<I> {
-    pub(super) fn new(io: I) -> Self {
-        Self { io, frames: Frames::default(), budget: Budget { left: BURST, since: Instant::now() } }
+    pub(super) fn new(io: I, worker: Rc<Worker>) -> Self {
+        Self { io, frames: Frames::default(), budget: Budget { left: BURST, since: Instant::now() }, worker }
     }
 }
 
@@ -128,7 +133,9 @@ impl<I: AsyncRead + Unpin> AsyncRead for Metered<I> {
         ready!(Pin::new(&mut this.io).poll_read(cx, buffer))?;
         let idle = this.frames.idle_in(&buffer.filled()[before..]);
         if idle > 0 && !this.budget.take(idle) {
-            return Poll::Ready(Err(io::Error::other("too many frames that carry nothing")));
+            // The library keeps no more of an error than its kind.
+            this.worker.cells().refused(position("http2_flood"));
+            return Poll::Ready(Err(io::ErrorKind::QuotaExceeded.into()));
         }
         Poll::Ready(Ok(()))
     }

@@ -4,6 +4,7 @@
 //! the protocol that a client could use up is set here.
 
 use std::cell::RefCell;
+use std::error::Error as _;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 use tower::Service;
 
 use super::connection::{IDLE_LOOK, Link};
+use super::entrance::position;
 use super::frames::Metered;
 use crate::clock::{Clock, after};
 use crate::request::Arrived;
@@ -52,8 +54,10 @@ pub(super) async fn serve<I: AsyncRead + AsyncWrite + Unpin + 'static>(io: I, li
         next.0.replace(Some(clock.clone()));
         stack.clone().call(Arrived { request, client: of.clone(), clock })
     });
-    let mut connection =
-        pin!(settings(streams, worker.server.limits.head).serve_connection(TokioIo::new(Metered::new(io)), service));
+    let mut connection = pin!(
+        settings(streams, worker.server.limits.head)
+            .serve_connection(TokioIo::new(Metered::new(io, worker.clone())), service)
+    );
     let mut closing = None;
     poll_fn(|cx| {
         if closing.is_none() && seat.told_to_close(cx) {
@@ -61,8 +65,11 @@ pub(super) async fn serve<I: AsyncRead + AsyncWrite + Unpin + 'static>(io: I, li
             closing = Some(Instant::now());
         }
         loop {
-            // How it ended is told by its streams.
-            if connection.as_mut().poll(cx).is_ready() {
+            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                // How else it ended is told by its streams.
+                if ended.is_err_and(|error| is_flood(&error)) {
+                    worker.cells().refused(position("http2_flood"));
+                }
                 return Poll::Ready(());
             }
             // A stream may end without a word to the connection: while one is in flight, the clock goes on too.
@@ -94,6 +101,12 @@ fn settings(streams: Streams, head: usize) -> Builder<Streams> {
         .max_pending_accept_reset_streams(RESETS)
         .max_local_error_reset_streams(MISTAKES);
     builder
+}
+
+/// Whether a client used up what the library lets it.
+fn is_flood(error: &hyper::Error) -> bool {
+    let Some(error) = error.source().and_then(|source| source.downcast_ref::<h2::Error>()) else { return false };
+    error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM)
 }
 
 /// Makes a task of each stream. hyper calls the service and then hands over the stream, one after the other: what is between is the

@@ -11,6 +11,7 @@ mod server;
 mod splits;
 mod timeouts;
 mod tls;
+mod upstream_tls;
 mod upstreams;
 
 use std::collections::HashMap;
@@ -56,7 +57,7 @@ pub fn plan(text: &str, source: &Path, environment: Lookup<'_>) -> Result<Plan, 
     };
     let folder = source.parent().unwrap_or(Path::new(""));
     let server = server::plan(file.server.as_ref(), folder, environment, &mut problems);
-    let upstreams = upstreams::plan(&file, &mut problems);
+    let upstreams = upstreams::plan(&file, folder, &mut problems);
     let routes = routes::plan(&file, &mut problems, &mut pins);
     if problems.errors() > 0 {
         return Err(Box::new(Report::new(name, text, problems)));
@@ -80,12 +81,15 @@ pub fn hash(text: &str) -> String {
 }
 
 impl Plan {
-    /// The same plan, if the files that it names are there and fit: those of `server.tls`.
+    /// The same plan, if the files that it names are there and fit: those of `server.tls`, and of each upstream's `tls`.
     ///
     /// # Errors
     /// What is wrong with them.
-    pub fn with_files(self) -> Result<Self, Box<Report>> {
-        let problems = self.server.tls.as_ref().map(tls::problems_of_files).unwrap_or_default();
+    pub fn with_files(mut self) -> Result<Self, Box<Report>> {
+        let mut problems = self.server.tls.as_ref().map(tls::problems_of_files).unwrap_or_default();
+        for upstream in &mut self.upstreams {
+            upstream.read_files(&mut problems);
+        }
         if problems.is_empty() { Ok(self) } else { Err(Box::new(self.warnings.with(problems))) }
     }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 
 use crate::metrics::UpstreamSeries;
 
@@ -20,6 +22,8 @@ pub struct Upstream {
     pub host: HostHeader,
     /// What it speaks.
     pub protocol: Protocol,
+    /// TLS, where its URL is `https`.
+    pub tls: Option<UpstreamTls>,
     /// How long an idle pooled connection is kept; `None`: until the upstream closes it.
     pub keepalive: Option<Duration>,
     /// Where a route says nothing else.
@@ -36,6 +40,7 @@ impl Upstream {
             && self.endpoints == other.endpoints
             && self.host == other.host
             && self.protocol == other.protocol
+            && self.tls == other.tls
             && self.keepalive == other.keepalive
             && self.timeouts == other.timeouts
     }
@@ -59,6 +64,25 @@ pub enum Protocol {
     Http1,
     /// HTTP/2, but for WebSockets.
     Http2,
+}
+
+/// `tls` of an upstream, with what its files held when they were read.
+#[derive(Clone, Debug)]
+pub struct UpstreamTls {
+    /// For HTTP/1.1, which is all that is offered.
+    pub http1: Arc<ClientConfig>,
+    /// For HTTP/2, likewise.
+    pub http2: Arc<ClientConfig>,
+    /// The name to ask for in place of the endpoint's.
+    pub name: Option<ServerName<'static>>,
+    /// A hash of the settings and of the files' contents.
+    pub identity: u64,
+}
+
+impl PartialEq for UpstreamTls {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity == other.identity
+    }
 }
 
 /// `host` of an upstream.

@@ -14,7 +14,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use super::connection::ExchangeError;
-use super::hold::Hold;
+use super::expect::Expectation;
 use super::pool::Lease;
 use crate::clock::{Clock, after, earlier};
 
@@ -29,29 +29,25 @@ pub struct Transfer {
     pub ended: Cell<bool>,
     /// Whether the next piece is asked for and has not come: it is the client that keeps everyone waiting.
     pub starved: Cell<bool>,
-    /// What holds it back, if anything ever did.
-    hold: OnceCell<Hold>,
+    /// What holds it back, if its client waits to be asked for it.
+    pub expectation: OnceCell<Expectation>,
     /// Whether it comes on an HTTP/2 stream, which tells its end apart from having been given up.
     stream: bool,
 }
 
 impl Transfer {
-    /// Holds the body of a request back until its upstream says 100.
-    pub fn hold<B>(&self, request: &mut Request<B>) {
-        // Set once: a request is held before it is first sent.
-        let _first = self.hold.set(Hold::until_told(request));
+    /// Holds the body back until the upstream asks for it. A client of HTTP/2 can't be told when that is, and is not waited for.
+    pub fn expect<B>(&self, request: &mut Request<B>) {
+        if !self.stream {
+            // Set once: a request has one expectation.
+            let _first = self.expectation.set(Expectation::of(request));
+        }
     }
 
-    /// Whether it is held back now.
+    /// Whether it is held back.
     #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.hold.get().is_some_and(Hold::holds)
-    }
-
-    /// Lets it go, though the upstream has not asked for it.
-    pub fn let_go(&self) {
-        self.last.set(Instant::now());
-        self.hold.get().into_iter().for_each(Hold::let_go);
+    pub fn is_held_back(&self) -> bool {
+        self.expectation.get().is_some_and(Expectation::waits)
     }
 }
 
@@ -95,7 +91,7 @@ impl Upload {
             last,
             ended: Cell::new(false),
             starved: Cell::new(false),
-            hold: OnceCell::new(),
+            expectation: OnceCell::new(),
             stream,
         };
         let transfer = Rc::new(transfer);
@@ -109,8 +105,7 @@ impl Body for Upload {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         let Self::Client(body, transfer, limit) = &mut *self else { return Poll::Ready(None) };
-        if transfer.is_held() {
-            // Whoever lets it go polls this again.
+        if transfer.expectation.get().is_some_and(|expectation| expectation.holds(cx)) {
             return Poll::Pending;
         }
         let polled = match Pin::new(&mut *body).poll_frame(cx) {

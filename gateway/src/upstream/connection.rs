@@ -22,8 +22,9 @@ use tokio::time::Instant;
 use super::body::{Upload, UploadError};
 use super::dial::{ConnectError, Open, dial};
 use super::doorbell::Doorbell;
+use super::wire::Wire;
 use crate::socket::{Bytes, Socket};
-use crate::table::{Endpoint, Upstream};
+use crate::table::{Endpoint, Protocol, Upstream};
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -77,7 +78,7 @@ pub(super) fn broken_upload(error: hyper::Error) -> ExchangeError {
     if matches!(cause, Some(UploadError::TooLarge)) { ExchangeError::TooLarge } else { ExchangeError::Upload(error) }
 }
 
-type Driver = http1::Connection<TokioIo<Socket>, Upload>;
+type Driver = http1::Connection<TokioIo<Socket<Wire>>, Upload>;
 
 /// An open connection.
 #[derive(Debug)]
@@ -107,7 +108,7 @@ impl Connection {
             let (sender, driver) = http1::handshake(TokioIo::new(socket)).await?;
             Ok((sender, Box::new(driver), read))
         };
-        let ((sender, driver, read), open) = dial(upstream, endpoint, worker, shake).await?;
+        let ((sender, driver, read), open) = dial(upstream, endpoint, worker, Protocol::Http1, shake).await?;
         let (doorbell, idle_since) = (Doorbell::default(), Instant::now());
         Ok(Self { driver, doorbell, sender, over: false, read, open, idle_since, reused: false })
     }
@@ -168,7 +169,7 @@ impl Connection {
     }
 
     /// The socket of an upgraded connection, and what of the new protocol has been read already.
-    pub(super) fn into_socket(self) -> (Socket, bytes::Bytes, Open) {
+    pub(super) fn into_socket(self) -> (Socket<Wire>, bytes::Bytes, Open) {
         let parts = self.driver.into_parts();
         (parts.io.into_inner(), parts.read_buf, self.open)
     }

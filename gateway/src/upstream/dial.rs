@@ -1,14 +1,18 @@
-//! From an endpoint to an open socket, within `timeout.connect`.
+//! From an endpoint to an open socket, with TLS where the file says `https`, within `timeout.connect`.
 
 use std::io;
 use std::sync::Arc;
 
+use rustls::pki_types::ServerName;
 use thiserror::Error;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
+use super::wire::Wire;
 use crate::socket::{Bytes, Socket};
-use crate::table::{Endpoint, Upstream};
+use crate::table::{Endpoint, Protocol, Upstream, UpstreamTls};
 
 /// Why there is no connection.
 #[derive(Debug, Error)]
@@ -40,11 +44,18 @@ pub(super) async fn dial<T, F: Future<Output = hyper::Result<T>>>(
     upstream: &Arc<Upstream>,
     endpoint: &Endpoint,
     worker: usize,
-    shake: impl FnOnce(Socket, Bytes) -> F,
+    protocol: Protocol,
+    shake: impl FnOnce(Socket<Wire>, Bytes) -> F,
 ) -> Result<(T, Open), ConnectError> {
     let dial = async {
         let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
-        let (socket, read) = Socket::new(stream);
+        // Small writes are sent at once: without that, answers wait for acknowledgements. Where it can't be set nothing is lost.
+        let _slower = stream.set_nodelay(true);
+        let wire = match &upstream.tls {
+            None => Wire::Plain(stream),
+            Some(tls) => Wire::Tls(Box::new(secure(stream, tls, endpoint, protocol).await?)),
+        };
+        let (socket, read) = Socket::over(wire);
         shake(socket, read).await.map_err(io::Error::other)
     };
     let name = || upstream.name.clone();
@@ -65,4 +76,27 @@ pub(super) async fn dial<T, F: Future<Output = hyper::Result<T>>>(
             Err(error)
         }
     }
+}
+
+async fn secure(
+    stream: TcpStream,
+    tls: &UpstreamTls,
+    endpoint: &Endpoint,
+    protocol: Protocol,
+) -> io::Result<TlsStream<TcpStream>> {
+    let (config, spoken): (_, &[u8]) = match protocol {
+        Protocol::Http1 => (&tls.http1, b"http/1.1"),
+        Protocol::Http2 => (&tls.http2, b"h2"),
+    };
+    let name = match &tls.name {
+        Some(name) => name.clone(),
+        None => ServerName::try_from(endpoint.host.clone()).map_err(io::Error::other)?,
+    };
+    let stream = TlsConnector::from(config.clone()).connect(name, stream).await?;
+    let agreed = stream.get_ref().1.alpn_protocol();
+    // A server without ALPN speaks HTTP/1.1.
+    if agreed != Some(spoken) && (agreed.is_some() || protocol == Protocol::Http2) {
+        return Err(io::Error::other(format!("it does not agree to speak {}", String::from_utf8_lossy(spoken))));
+    }
+    Ok(stream)
 }

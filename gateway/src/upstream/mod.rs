@@ -7,9 +7,10 @@ mod body;
 mod connection;
 mod dial;
 mod doorbell;
-mod hold;
+mod expect;
 mod pool;
 mod shared;
+mod wire;
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -18,6 +18,7 @@ use super::body::Upload;
 use super::connection::{Connection, ExchangeError, Failed};
 use super::dial::{ConnectError, Open};
 use super::shared::{Shared, Stream};
+use super::wire::Wire;
 use crate::socket::Socket;
 use crate::table::{Endpoint, Protocol, Upstream};
 
@@ -62,7 +63,7 @@ impl Pool {
         let at = self.choose();
         let (slot, endpoint) = (&self.slots[at], &self.upstream.endpoints[at]);
         slot.active.set(slot.active.get() + 1);
-        let mut lease = Lease { pool: self.clone(), endpoint: at, held: Held::Nothing, last: false };
+        let mut lease = Lease { pool: self.clone(), endpoint: at, held: Held::Nothing };
         if self.upstream.protocol == Protocol::Http2 && want != Want::Upgrade {
             lease.held = Held::Stream(Box::pin(slot.shared.stream(&self.upstream, endpoint, self.worker)).await?);
             return Ok(lease);
@@ -155,8 +156,6 @@ pub struct Lease {
     pool: Rc<Pool>,
     endpoint: usize,
     held: Held,
-    /// Nothing more may be sent on its connection after this exchange.
-    last: bool,
 }
 
 impl Lease {
@@ -191,7 +190,7 @@ impl Lease {
             Held::Connection(connection) => connection.exchange(request, limit).await,
             Held::Stream(stream) => {
                 // Boxed, so that HTTP/1.1 does not carry its state.
-                Box::pin(stream.exchange(request, &self.pool.upstream.endpoints[self.endpoint], limit)).await
+                Box::pin(stream.exchange(request, &self.pool.upstream, self.endpoint, limit)).await
             }
             Held::Nothing => Err(Failed { error: ExchangeError::Closed, unsent: Some(Box::new(request)) }.into()),
         }
@@ -205,7 +204,7 @@ impl Lease {
     }
 
     /// Waits for the end of HTTP on this connection, after an upgrade, and takes its socket with what came early.
-    pub async fn upgraded(&mut self) -> Option<(Socket, Bytes, Open)> {
+    pub async fn upgraded(&mut self) -> Option<(Socket<Wire>, Bytes, Open)> {
         let mut connection = self.take_connection()?;
         std::future::poll_fn(|cx| connection.drive(cx)).await;
         Some(connection.into_socket())
@@ -225,22 +224,9 @@ impl Lease {
 
     /// Puts the connection back into the pool: the answer has been read to its end and the request was sent whole.
     pub fn give_back(&mut self) {
-        if let Some(connection) = self.take_connection()
-            && !self.last
-        {
+        if let Some(connection) = self.take_connection() {
             self.pool.give_back(self.endpoint, connection);
         }
-    }
-
-    /// Whether the exchange has a connection of HTTP/1.1 for itself.
-    #[must_use]
-    pub fn is_http1(&self) -> bool {
-        matches!(self.held, Held::Connection(_))
-    }
-
-    /// Makes this the connection's last exchange: what was promised to the upstream was not sent.
-    pub fn end_after_this(&mut self) {
-        self.last = true;
     }
 
     /// Closes the connection: what comes next on it is not to be trusted.

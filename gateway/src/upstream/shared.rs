@@ -27,7 +27,7 @@ use tokio::time::{Instant, timeout};
 use super::body::Upload;
 use super::connection::{ExchangeError, Failed, broken_upload};
 use super::dial::{ConnectError, dial};
-use crate::table::{Endpoint, Upstream};
+use crate::table::{Endpoint, Protocol, Upstream};
 
 /// What an upstream may send ahead on one stream, and on all together.
 const STREAM_WINDOW: u32 = 256 * 1024;
@@ -128,7 +128,7 @@ async fn open(upstream: &Arc<Upstream>, endpoint: &Endpoint, worker: usize) -> R
             .keep_alive_timeout(PING);
         builder.handshake(TokioIo::new(socket)).await
     };
-    let ((sender, mut connection), open) = dial(upstream, endpoint, worker, shake).await?;
+    let ((sender, mut connection), open) = dial(upstream, endpoint, worker, Protocol::Http2, shake).await?;
     let limit = Rc::new(Cell::new(connection.current_max_send_streams()));
     let told = limit.clone();
     spawn_local(async move {
@@ -176,10 +176,11 @@ impl Stream {
     pub(super) async fn exchange<E: From<Failed>>(
         &mut self,
         mut request: Request<Upload>,
-        endpoint: &Endpoint,
+        upstream: &Upstream,
+        endpoint: usize,
         mut limit: impl FnMut(&mut Context<'_>) -> Poll<E>,
     ) -> Result<Response<Incoming>, E> {
-        address(&mut request, endpoint);
+        address(&mut request, upstream, &upstream.endpoints[endpoint]);
         let mut sender = self.connection.sender.clone();
         let mut answer = pin!(sender.try_send_request(request));
         poll_fn(|cx| match answer.as_mut().poll(cx) {
@@ -199,12 +200,12 @@ impl Drop for Stream {
 }
 
 /// HTTP/2 has no `Host`: the target names it (RFC 9113, 8.3.1).
-fn address(request: &mut Request<Upload>, endpoint: &Endpoint) {
+fn address(request: &mut Request<Upload>, upstream: &Upstream, endpoint: &Endpoint) {
     let host = request.headers_mut().remove(HOST);
     let authority = |host: &HeaderValue| Authority::try_from(host.as_bytes()).ok();
     let named = host.as_ref().and_then(authority).or_else(|| request.uri().authority().cloned());
     let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(Scheme::HTTP);
+    parts.scheme = Some(if upstream.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP });
     parts.authority = named.or_else(|| authority(&endpoint.authority));
     parts.path_and_query =
         Some(request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")));

@@ -1,11 +1,11 @@
 //! What passes through the gateway, and what becomes of it when one side does not do its part.
 //!
 //! `bodies` and `streams` are about what is carried, `headers` and `identity` about what goes with it, `faults` and `pooled` about
-//! upstreams that fail, `clients` about clients that do, `upgrades` about WebSockets.
+//! upstreams that fail, `clients` about clients that do, `expected` about bodies that are held back, `upgrades` about WebSockets.
 
 mod bodies;
 mod clients;
-mod expect;
+mod expected;
 mod faults;
 mod headers;
 mod identity;

@@ -2,7 +2,8 @@
 //!
 //! `conformance` asks h2spec, `curl` asks curl, `http2` is about what an HTTP/2 request becomes behind the gateway and how its
 //! connection lives and ends, `floods` about clients that abuse the protocol; `tls` is about handshakes and what goes through them,
-//! `renewal` about certificates that change, `proxied` about the PROXY protocol.
+//! `renewal` about certificates that change, `proxied` about the PROXY protocol, `upward` about what
+//! is spoken to upstreams.
 
 mod authority;
 mod conformance;
@@ -14,6 +15,7 @@ mod proxied;
 mod renewal;
 mod stream;
 mod tls;
+mod upward;
 
 use tests::gateway::{Gateway, Setup};
 use tests::upstream::Upstream;

@@ -219,7 +219,7 @@ fn a_drain_finishes_what_is_in_flight_over_tls() {
     stream.write_all(b"GET / HTTP/1.1\r\nhost: films.example\r\n\r\n").expect("it is open");
     tests::until("the request has arrived", || (upstream.requests() == 1).then_some(()));
     gateway.process.terminate();
-    gateway.process.line("that it drains", |line| line["message"] == "draining");
+    tests::until("new connections are refused", || TcpStream::connect(gateway.address).is_err().then_some(()));
     drop(go);
     let mut answer = String::new();
     let _ended = stream.read_to_string(&mut answer);

@@ -1,6 +1,7 @@
 //! `upstreams`: where each is, and whether anybody goes there.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +9,14 @@ use http::HeaderValue;
 
 use super::routes::PlannedRoute;
 use super::timeouts::Layer;
+use super::upstream_tls::{self, PlannedTls};
 use crate::metrics::Metrics;
 use crate::table::file::File;
 use crate::table::file::address::Url;
 use crate::table::file::name::{Name, Named};
 use crate::table::file::read::At;
-use crate::table::file::upstream::{self as file, Host, Upstream as Written, UpstreamSettings};
-use crate::table::problem::Problems;
+use crate::table::file::upstream::{Host, Upstream as Written, UpstreamSettings};
+use crate::table::problem::{Problem, Problems};
 use crate::table::{Endpoint, HostHeader, Protocol, Table, Timeouts, Upstream};
 
 /// Shorter than the 60 s after which common servers close, so that a pooled connection is rarely a dead one.
@@ -28,6 +30,7 @@ pub(super) struct PlannedUpstream {
     endpoints: Vec<Endpoint>,
     host: HostHeader,
     protocol: Protocol,
+    tls: Option<PlannedTls>,
     keepalive: Option<Duration>,
     timeouts: Timeouts,
 }
@@ -39,13 +42,14 @@ pub(super) fn timeouts(file: &File, settings: &UpstreamSettings) -> Timeouts {
 }
 
 /// Every upstream that could be read, in the file's order.
-pub(super) fn plan(file: &File, problems: &mut Problems) -> Vec<PlannedUpstream> {
+pub(super) fn plan(file: &File, folder: &Path, problems: &mut Problems) -> Vec<PlannedUpstream> {
     let Some(Named(written)) = &file.upstreams else { return Vec::new() };
     written
         .iter()
         .filter_map(|(name, upstream)| {
             let Written(settings) = upstream.as_ref()?;
             let endpoints = endpoints(name, settings, problems)?;
+            let protocol = upstream_tls::protocol(settings, problems);
             Some(PlannedUpstream {
                 name: name.as_str().to_owned(),
                 // A name has only visible ASCII and spaces.
@@ -56,10 +60,8 @@ pub(super) fn plan(file: &File, problems: &mut Problems) -> Vec<PlannedUpstream>
                     Some(Host::Upstream) => HostHeader::Upstream,
                     Some(Host::Literal(value)) => HostHeader::Literal(value.clone()),
                 },
-                protocol: match settings.protocol.as_ref().map(|at| at.value) {
-                    None | Some(file::Protocol::Http1) => Protocol::Http1,
-                    Some(file::Protocol::H2c) => Protocol::Http2,
-                },
+                protocol,
+                tls: upstream_tls::plan(name, settings, folder, problems),
                 keepalive: Some(settings.keepalive.as_ref().map_or(KEEPALIVE, |at| at.value)).filter(|d| !d.is_zero()),
                 timeouts: timeouts(file, settings),
             })
@@ -89,7 +91,7 @@ fn endpoints(name: &At<Name>, settings: &UpstreamSettings, problems: &mut Proble
     let mut seen: HashSet<(&str, u16)> = HashSet::new();
     let mut endpoints = Vec::new();
     for at in urls {
-        let Url { host, port, authority } = &at.value;
+        let Url { host, port, authority, secure: _ } = &at.value;
         if !seen.insert((host, *port)) {
             problems
                 .error(at.span, format!("the endpoint `{authority}` of upstream `{shown}` is here twice"))
@@ -116,6 +118,13 @@ pub(super) fn warn_unused(file: &File, routes: &[PlannedRoute], problems: &mut P
 }
 
 impl PlannedUpstream {
+    /// Reads the files that it names.
+    pub(super) fn read_files(&mut self, problems: &mut Vec<Problem>) {
+        if let Some(tls) = &mut self.tls {
+            tls.read_files(problems);
+        }
+    }
+
     /// The previous table's upstream where nothing about it changed, else a new one.
     pub(super) fn make(self, previous: Option<&Table>, metrics: &Metrics) -> Arc<Upstream> {
         let made = Upstream {
@@ -125,6 +134,7 @@ impl PlannedUpstream {
             endpoints: self.endpoints,
             host: self.host,
             protocol: self.protocol,
+            tls: self.tls.map(PlannedTls::into_loaded),
             keepalive: self.keepalive,
             timeouts: self.timeouts,
         };

@@ -53,9 +53,11 @@ impl Word for IpNet {
     }
 }
 
-/// Where an upstream is: `http://host:port`, nothing else. The port is 80 where none is written.
+/// Where an upstream is: `http://host:port` or `https://host:port`, nothing else. The port is 80 or 443 where none is written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Url {
+    /// It is `https`.
+    pub secure: bool,
     /// A name, an IPv4 address, or an IPv6 address without its brackets.
     pub host: Arc<str>,
     /// The TCP port.
@@ -86,42 +88,46 @@ impl Word for Url {
                 "write `http://host:port`; requests carry their own credentials",
             ));
         }
-        match uri.scheme() {
-            Some(scheme) if *scheme == Scheme::HTTP => {}
-            Some(scheme) if *scheme == Scheme::HTTPS => {
-                return Err(Wrong {
-                    message: "`https` upstreams are not supported yet".into(),
-                    help: Some("write `http://…`".into()),
-                });
-            }
-            _ => return Err(Wrong::new(format!("`{shown}` has another scheme than http"), "write `http://host:port`")),
+        let secure = uri.scheme() == Some(&Scheme::HTTPS);
+        if !secure && uri.scheme() != Some(&Scheme::HTTP) {
+            let instead = "write `http://host:port` or `https://host:port`";
+            return Err(Wrong::new(format!("`{shown}` has another scheme than http and https"), instead));
         }
         let plain = text.split_once("://").is_some_and(|(_, rest)| rest.trim_end_matches('/') == authority.as_str());
         if !plain {
             return Err(Wrong::new(
                 format!("`{shown}` has a path or a query"),
-                format!("write `http://{authority}`; requests keep the path that they came with"),
+                format!(
+                    "write `{}://{authority}`; requests keep the path that they came with",
+                    if secure { "https" } else { "http" }
+                ),
             ));
         }
-        Self::at(authority).ok_or_else(no)
+        Self::at(authority, secure).ok_or_else(no)
     }
 
     fn schema() -> Schema {
-        json_schema!({ "title": "URL", "type": "string", "pattern": "^http://|\\$\\{" })
+        json_schema!({ "title": "URL", "type": "string", "pattern": "^https?://|\\$\\{" })
     }
 }
 
 impl Url {
-    fn at(authority: &Authority) -> Option<Self> {
+    fn at(authority: &Authority, secure: bool) -> Option<Self> {
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         let after = authority.as_str().strip_prefix(authority.host())?;
         let port = match after.strip_prefix(':') {
             Some(port) => port.parse().ok().filter(|port| *port > 0)?,
-            None => 80,
+            None => {
+                if secure {
+                    443
+                } else {
+                    80
+                }
+            }
         };
         let bracketed = authority.host().starts_with('[');
         let known = if bracketed { host.parse::<std::net::Ipv6Addr>().is_ok() } else { is_name(host) };
-        known.then(|| Self { host: host.into(), port, authority: authority.as_str().into() })
+        known.then(|| Self { secure, host: host.into(), port, authority: authority.as_str().into() })
     }
 }
 

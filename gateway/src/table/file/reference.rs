@@ -17,7 +17,7 @@ use super::split::SideSettings;
 use super::sticky::StickySettings;
 use super::timeout::Phases;
 use super::tls::{Certificate, TlsSettings};
-use super::upstream::UpstreamSettings;
+use super::upstream::{UpstreamSettings, UpstreamTls};
 
 /// The JSON schema (draft 2020-12), indented, with a newline at its end.
 pub fn json() -> String {
@@ -77,7 +77,7 @@ pub fn markdown() -> String {
 }
 
 /// The order of the page: each map's heading, its struct and its keys.
-const SECTIONS: [(&str, &str, &[&str]); 16] = [
+const SECTIONS: [(&str, &str, &[&str]); 17] = [
     ("server", "Server", Server::KNOWN),
     ("server.tls", "TlsSettings", TlsSettings::KNOWN),
     ("server.tls.certificates, an entry", "Certificate", Certificate::KNOWN),
@@ -87,6 +87,7 @@ const SECTIONS: [(&str, &str, &[&str]); 16] = [
     ("server.access_log, the long form", "LogSettings", LogSettings::KNOWN),
     ("defaults", "Defaults", Defaults::KNOWN),
     ("upstreams, the long form of one", "UpstreamSettings", UpstreamSettings::KNOWN),
+    ("upstreams, tls", "UpstreamTls", UpstreamTls::KNOWN),
     ("routes, an entry", "Route", Route::KNOWN),
     ("split, the long form of an entry", "SideSettings", SideSettings::KNOWN),
     ("sticky, the long form", "StickySettings", StickySettings::KNOWN),
