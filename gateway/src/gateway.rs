@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
 use thiserror::Error;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -62,6 +63,10 @@ pub struct Gateway {
 
 /// How often a file with problems is read again at the start.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// Connections that may wait to be accepted: what does not fit in is dropped, and tried again by its client only after a second. The
+/// standard library's 128 are full after a few milliseconds of a rush. The system cuts it to its own limit.
+const BACKLOG: i32 = 4096;
 
 impl Gateway {
     /// Reads the file, binds both listeners and starts the threads. When it returns, clients are served.
@@ -151,7 +156,15 @@ fn first_table(path: &Path) -> Result<(String, Arc<InForce>), String> {
 
 /// Binds plainly, without sharing the port, so that a second gateway on it fails loudly.
 fn bind(address: SocketAddr, key: &'static str) -> Result<(TcpListener, SocketAddr), StartError> {
-    let listener = TcpListener::bind(address).map_err(|error| StartError::Listen(address, key, error))?;
+    let listen = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        // A port whose last connections still say good-bye is free; one that somebody listens on is not.
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(TcpListener::from(socket))
+    };
+    let listener: TcpListener = listen().map_err(|error| StartError::Listen(address, key, error))?;
     let bound = listener.local_addr()?;
     Ok((listener, bound))
 }

@@ -78,6 +78,27 @@ fn the_contract_s_variables_decide_and_are_named_as_pins() {
 }
 
 #[test]
+fn limits_are_those_that_the_file_says_and_else_the_documented_ones() {
+    let file = |server: &str, defaults: &str, route: &str| {
+        let route = format!("routes: [{{ name: all, path: /, to: films{route} }}]\n");
+        table(&format!("{server}{defaults}upstreams: {{ films: http://127.0.0.1:1 }}\n{route}"), &[])
+    };
+    let usual = file("", "", "");
+    let limits = usual.server.limits;
+    assert_eq!((limits.head, limits.fields, limits.target), (64 << 10, 100, 8 << 10));
+    assert_eq!((limits.connections, limits.connections_per_client), (None, None));
+    assert_eq!((usual.routes[0].max_body, usual.server.strict_paths), (u64::MAX, false));
+    let server = "server: { limits: { head: 2KiB, fields: 7, target: 64B, connections: 9, connections_per_client: 3 }, paths: strict }\n";
+    let said = file(server, "defaults: { limit: { body: 1MiB } }\n", "");
+    let limits = said.server.limits;
+    assert_eq!((limits.head, limits.fields, limits.target), (2048, 7, 64));
+    assert_eq!((limits.connections, limits.connections_per_client), (Some(9), Some(3)));
+    assert_eq!((said.routes[0].max_body, said.server.strict_paths), (1 << 20, true));
+    let own = file("", "defaults: { limit: { body: 1MiB } }\n", ", limit: { body: 0B }");
+    assert_eq!(own.routes[0].max_body, 0);
+}
+
+#[test]
 fn every_percent_of_the_contract_is_taken_and_an_empty_variable_is_an_unset_one() {
     for percent in 0..=100u16 {
         let table = table(&shipped(), &[("MOVIES_MIGRATION_PERCENT", &percent.to_string())]);

@@ -4,6 +4,8 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use socket2::{Domain, Socket, Type};
+
 use crate::http::{self, Answer};
 use crate::wire::{self, Head};
 
@@ -22,6 +24,18 @@ impl Client {
     pub fn new(to: SocketAddr) -> Self {
         let stream = http::connect(to).unwrap_or_else(|problem| panic!("{to}: {problem}"));
         Self { stream: BufReader::new(stream), to }
+    }
+
+    /// Connects from one of the machine's own addresses.
+    ///
+    /// # Errors
+    /// The machine has no such address, or nobody listens.
+    pub fn from_address(own: [u8; 4], to: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((own, 0)).into())?;
+        socket.connect(&to.into())?;
+        let stream = http::patient(socket.into())?;
+        Ok(Self { stream: BufReader::new(stream), to })
     }
 
     /// Its own address.

@@ -118,7 +118,14 @@ pub fn try_request(
 /// # Errors
 /// It is refused.
 pub fn connect(to: SocketAddr) -> std::io::Result<TcpStream> {
-    let stream = TcpStream::connect(to)?;
+    patient(TcpStream::connect(to)?)
+}
+
+/// The same of a connection that is there.
+///
+/// # Errors
+/// The socket is broken.
+pub fn patient(stream: TcpStream) -> std::io::Result<TcpStream> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_nodelay(true)?;
     Ok(stream)

@@ -108,7 +108,7 @@ impl Metrics {
 
     fn workers(&self, page: &mut Page) {
         page.add(&IN_FLIGHT, [level(&[], self.in_flight() as f64)]);
-        page.add(&CLIENT_CONNECTIONS, [level(&[], self.client_connections() as f64)]);
+        page.add(&CLIENT_CONNECTIONS, [level(&[], self.load() as f64)]);
         page.add(&REJECTED, self.refusals.iter().enumerate().map(|(at, reason)| counted(&[reason], self.refused(at))));
         let refusals = self.connection_refusals.iter().enumerate();
         page.add(&CONNECTIONS_REFUSED, refusals.map(|(at, reason)| counted(&[reason], self.connections_refused(at))));

@@ -292,12 +292,14 @@ impl Metrics {
         self.sum(|cells| &cells.in_flight)
     }
 
-    pub(super) fn client_connections(&self) -> u64 {
-        self.sum(|cells| &cells.connections)
-    }
-
     pub(super) fn disconnects(&self) -> u64 {
         self.sum(|cells| &cells.disconnects)
+    }
+
+    /// Open client connections of all workers.
+    #[must_use]
+    pub fn load(&self) -> u64 {
+        self.sum(|cells| &cells.connections)
     }
 
     pub(super) fn log_drops(&self) -> u64 {

@@ -30,6 +30,8 @@ pub struct Client {
     pub begun: Cell<u64>,
     /// Requests that have begun and not ended.
     pub in_flight: Cell<usize>,
+    /// The client may still be sending what nobody will read: see `server`'s lingering.
+    pub linger: Cell<bool>,
     /// When the last request ended, or the connection was accepted.
     pub idle_since: Cell<Instant>,
 }
@@ -48,6 +50,7 @@ impl Client {
             clock: Rc::new(Clock::new(deadline)),
             begun: Cell::new(0),
             in_flight: Cell::new(0),
+            linger: Cell::new(false),
             idle_since: Cell::new(Instant::now()),
         }
     }

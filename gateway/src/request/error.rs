@@ -22,6 +22,24 @@ pub enum Error {
     /// The target is not one that can be matched and forwarded as it is.
     #[error("the path holds {0}, which the gateway does not forward")]
     BadPath(&'static str),
+    /// The target is none of the forms that a request here may have.
+    #[error("the target is neither a path nor a URL of http or https")]
+    BadTarget,
+    /// The target is longer than `server.limits.target`.
+    #[error("the target is too long")]
+    TargetTooLong,
+    /// The head is over `server.limits.head` or `server.limits.fields`.
+    #[error("the request's head is too large")]
+    HeadTooLarge,
+    /// The body's end is told by something else than one length or one `chunked`.
+    #[error("Transfer-Encoding may only be `chunked`, once")]
+    BadFraming,
+    /// A WebSocket that begins with a body: what of it would be the tunnel's?
+    #[error("a WebSocket begins without a body")]
+    BadUpgrade,
+    /// The body is larger than the route's `limit.body`.
+    #[error("the request's body is too large")]
+    BodyTooLarge,
     /// `Host` is missing, given twice or malformed.
     #[error("the request needs exactly one valid Host")]
     BadHost,
@@ -34,6 +52,9 @@ pub enum Error {
     /// Routes match, but not with this method.
     #[error("no route takes {0} here")]
     Method(Method, Vec<Method>),
+    /// hyper could not read a request's head, and has answered it.
+    #[error("the request's head can't be read")]
+    BadHead,
     /// The client did not finish a request's head in time.
     #[error("the request's head did not come in time")]
     HeadTimeout,
@@ -77,6 +98,13 @@ impl Error {
         "upstream_timeout",
         "internal",
         "head_timeout",
+        "bad_target",
+        "target_too_long",
+        "head_too_large",
+        "bad_framing",
+        "bad_upgrade",
+        "body_too_large",
+        "bad_head",
     ];
 
     /// The status, and the reason's position in [`Error::REASONS`].
@@ -92,11 +120,20 @@ impl Error {
             Self::Exchange(ExchangeError::Upload(_)) => (StatusCode::BAD_REQUEST, 6),
             Self::Connect(ConnectError::Failed(..)) => (StatusCode::BAD_GATEWAY, 7),
             Self::Connect(ConnectError::Timeout(_)) => (StatusCode::GATEWAY_TIMEOUT, 8),
-            Self::Exchange(ExchangeError::Closed | ExchangeError::BrokenHead) => (StatusCode::BAD_GATEWAY, 9),
-            Self::Exchange(ExchangeError::Invalid(_) | ExchangeError::Unasked) => (StatusCode::BAD_GATEWAY, 10),
+            Self::Exchange(ExchangeError::Closed | ExchangeError::BrokenOff) => (StatusCode::BAD_GATEWAY, 9),
+            Self::Exchange(ExchangeError::Invalid(_) | ExchangeError::Unasked | ExchangeError::Ambiguous) => {
+                (StatusCode::BAD_GATEWAY, 10)
+            }
             Self::UpstreamTimeout => (StatusCode::GATEWAY_TIMEOUT, 11),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, 12),
             Self::HeadTimeout => (StatusCode::REQUEST_TIMEOUT, 13),
+            Self::BadTarget => (StatusCode::BAD_REQUEST, 14),
+            Self::TargetTooLong => (StatusCode::URI_TOO_LONG, 15),
+            Self::HeadTooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, 16),
+            Self::BadFraming => (StatusCode::BAD_REQUEST, 17),
+            Self::BadUpgrade => (StatusCode::BAD_REQUEST, 18),
+            Self::BodyTooLarge | Self::Exchange(ExchangeError::TooLarge) => (StatusCode::PAYLOAD_TOO_LARGE, 19),
+            Self::BadHead => (StatusCode::BAD_REQUEST, 20),
         }
     }
 
@@ -153,11 +190,24 @@ impl Error {
             Self::BadMethod(_) => {
                 headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
             }
-            // What is left of the request's body can't be told from a next request.
-            Self::HeadTimeout | Self::BodyTimeout | Self::Exchange(ExchangeError::Upload(_)) => {
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            }
             _ => {}
+        }
+        if self.ends_connection() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+
+    /// Whether nothing more is read from the client: what is left of the request's body can't be told from a next request, or a client
+    /// that sends such a head means no good by the next one either.
+    #[must_use]
+    pub fn ends_connection(&self) -> bool {
+        match self {
+            Self::BadPath(_) | Self::BadHost | Self::BadMethod(_) | Self::BadTarget | Self::TargetTooLong => true,
+            Self::HeadTooLarge | Self::BadFraming | Self::BadUpgrade | Self::BodyTooLarge => true,
+            Self::BadHead | Self::HeadTimeout | Self::BodyTimeout => true,
+            Self::Exchange(ExchangeError::Upload(_) | ExchangeError::TooLarge) => true,
+            Self::NoRoute | Self::Method(..) | Self::Connect(_) | Self::Exchange(_) => false,
+            Self::UpstreamTimeout | Self::Internal => false,
         }
     }
 }

@@ -4,10 +4,12 @@
 //! on a fresh one, whatever it is; where it was written it is sent again only if it is idempotent, has no body, and no byte of
 //! an answer came. It is never sent a third time.
 
+use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::body::Body;
@@ -26,7 +28,11 @@ static X_SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 pub async fn forward(assigned: Assigned) -> Outcome {
     let Assigned { mut request, record, route, upstream } = assigned;
     let snapshot = &record.snapshot;
-    let (pool, timeouts) = (snapshot.pool(upstream), snapshot.table.route(route).timeouts);
+    let (pool, route) = (snapshot.pool(upstream), snapshot.table.route(route));
+    let timeouts = route.timeouts;
+    if request.body().size_hint().lower() > route.max_body {
+        return Err(Error::BodyTooLarge);
+    }
     let client_side = tunnel::is_websocket(&request).then(|| hyper::upgrade::on(&mut request));
     let mut lease = pool.lease(if client_side.is_some() { Want::Upgrade } else { Want::Any }).await?;
     let (mut head, body) = request.into_parts();
@@ -35,7 +41,7 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     if client_side.is_some() {
         tunnel::ask(&mut head.headers);
     }
-    let (body, upload) = Upload::new(body, version);
+    let (body, upload) = Upload::new(body, version, route.max_body);
     if let Some(upload) = &upload {
         // Set once: a request has one upload.
         let _first = record.upload.set(upload.clone());
@@ -73,11 +79,7 @@ pub async fn forward(assigned: Assigned) -> Outcome {
         let Some(client_side) = client_side else { return Err(Error::Exchange(ExchangeError::Unasked)) };
         return tunnel::open(response, lease, client_side, timeouts.idle, record.clone()).await;
     }
-    // A body that nobody asked for is never read, and its connection ends with its answer.
-    if upload.is_some_and(|upload| !upload.ended.get() && !upload.is_held_back()) {
-        lease.detach();
-    }
-    Ok(answer(response, lease, &timeouts, &record))
+    answer(response, lease, upload.as_deref(), &timeouts, &record).await
 }
 
 /// What ends an exchange without an answer.
@@ -159,18 +161,29 @@ fn overdue(cx: &mut Context<'_>, record: &Record, upload: Option<&Transfer>, tim
     record.clock.poll(cx, deadline).map(|()| Stopped::Overdue(error()))
 }
 
-fn answer(response: Response<Incoming>, lease: Lease, timeouts: &Timeouts, record: &Record) -> Response<Body> {
+/// Makes the client's answer of the upstream's.
+async fn answer(
+    response: Response<Incoming>,
+    mut lease: Lease,
+    upload: Option<&Transfer>,
+    timeouts: &Timeouts,
+    record: &Record,
+) -> Outcome {
     let (mut head, body) = response.into_parts();
+    if !headers::strip_answer(&mut head)? {
+        lease.discard();
+    }
+    // A body that nobody asked for is never read, and its connection ends with its answer.
+    if upload.is_some_and(|upload| !upload.ended.get() && !upload.is_held_back()) {
+        lease.detach();
+    }
     // The version is each hop's own; the client gets the best that it speaks.
     head.version = Version::HTTP_11;
-    if headers::strip_hop_by_hop(&mut head.headers).transfer_encoding {
-        // hyper frames the answer anew, by what it knows of the body.
-        head.headers.remove(http::header::TRANSFER_ENCODING);
-    }
     served_by(&mut head.headers, lease.upstream(), record);
     let total = after(record.started, timeouts.total);
-    let download = Download::new(body, lease, record.clock.clone(), timeouts.idle, total);
-    Response::from_parts(head, Body::Upstream(Box::new(download)))
+    let mut body = Download::new(body, lease, record.clock.clone(), timeouts.idle, total);
+    poll_fn(|cx| Poll::Ready(body.look_ahead(cx))).await.map_err(Error::Exchange)?;
+    Ok(Response::from_parts(head, Body::Upstream(Box::new(body))))
 }
 
 /// Says who answered, where the file allows it.

@@ -8,12 +8,14 @@ use http::header::{
     PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Uri, Version};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version, response};
 
 use super::client::X_FORWARDED_FOR;
+use super::error::Error;
 use super::id::{TRACEPARENT, TRACESTATE, X_REQUEST_ID};
 use super::record::Record;
 use crate::table::{Endpoint, HostHeader, Upstream};
+use crate::upstream::ExchangeError;
 
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -34,7 +36,7 @@ static PROTECTED: [&HeaderName; 11] = [
 ];
 
 /// The headers of one hop.
-static HOP_BY_HOP: [HeaderName; 7] = [
+static HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,
     TE,
     UPGRADE,
@@ -42,6 +44,8 @@ static HOP_BY_HOP: [HeaderName; 7] = [
     PROXY_AUTHORIZATION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
+    // Of an upgrade to HTTP/2 by RFC 7540, which is declined: sent on, the upstream might take it, and the tunnel carry what nobody reads.
+    HeaderName::from_static("http2-settings"),
 ];
 
 /// What a head had before it was stripped.
@@ -51,12 +55,35 @@ pub struct Found {
     hop_by_hop: [bool; HOP_BY_HOP.len()],
     /// The peer takes trailers.
     trailers: bool,
-    /// `Transfer-Encoding`
-    pub transfer_encoding: bool,
+    framing: Framing,
     /// `Expect`: 100-continue is all that there is.
     pub expects: bool,
     forwarded: bool,
     tracestate: bool,
+}
+
+/// How a head says where its body ends.
+#[derive(Clone, Copy, Debug, Default)]
+struct Framing {
+    codings: usize,
+    lengths: usize,
+    /// There is a length that is not 0.
+    some: bool,
+    /// There is a coding that is not `chunked`, or a length that is no number.
+    unclear: bool,
+}
+
+impl Framing {
+    fn coding(&mut self, value: &[u8]) {
+        self.codings += 1;
+        self.unclear |= !value.eq_ignore_ascii_case(b"chunked");
+    }
+
+    fn length(&mut self, value: &[u8]) {
+        self.lengths += 1;
+        self.some |= value.iter().any(|digit| *digit != b'0');
+        self.unclear |= !value.iter().all(u8::is_ascii_digit);
+    }
 }
 
 impl Found {
@@ -64,7 +91,7 @@ impl Found {
     /// little but lengths.
     fn of(headers: &HeaderMap) -> Self {
         let mut found = Self::default();
-        for name in headers.keys() {
+        for (name, value) in headers {
             let seen = match name.as_str().as_bytes() {
                 b"connection" => &mut found.hop_by_hop[0],
                 b"te" => &mut found.hop_by_hop[1],
@@ -73,8 +100,16 @@ impl Found {
                 b"proxy-authorization" => &mut found.hop_by_hop[4],
                 b"keep-alive" => &mut found.hop_by_hop[5],
                 b"proxy-connection" => &mut found.hop_by_hop[6],
-                b"transfer-encoding" => &mut found.transfer_encoding,
+                b"http2-settings" => &mut found.hop_by_hop[7],
                 b"expect" => &mut found.expects,
+                b"transfer-encoding" => {
+                    found.framing.coding(value.as_bytes());
+                    continue;
+                }
+                b"content-length" => {
+                    found.framing.length(value.as_bytes());
+                    continue;
+                }
                 b"forwarded" => &mut found.forwarded,
                 b"tracestate" => &mut found.tracestate,
                 _ => continue,
@@ -99,6 +134,27 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) -> Found {
         headers.remove(name);
     }
     found
+}
+
+/// Takes out of an answer's head what is of the upstream's hop only: its framing too, which is written anew by what is known of the body.
+///
+/// # Errors
+/// Its end can be read in more than one way: hyper has taken one of them, and the next hop need not take the same.
+///
+/// Returns whether the connection can be used again: not after an answer without content that speaks of some.
+pub fn strip_answer(head: &mut response::Parts) -> Result<bool, Error> {
+    let Framing { codings, lengths, some, unclear } = strip_hop_by_hop(&mut head.headers).framing;
+    if unclear || codings + lengths > 1 {
+        return Err(Error::Exchange(ExchangeError::Ambiguous));
+    }
+    let empty = head.status == StatusCode::NO_CONTENT;
+    if codings > 0 {
+        head.headers.remove(TRANSFER_ENCODING);
+    }
+    if empty && lengths > 0 {
+        head.headers.remove(CONTENT_LENGTH);
+    }
+    Ok(!(empty && (codings > 0 || some)))
 }
 
 /// Removes the headers that `Connection` names, but for the protected ones.
@@ -126,6 +182,10 @@ pub fn strip(head: &mut Parts) -> Found {
     let found = strip_hop_by_hop(&mut head.headers);
     if found.trailers {
         head.headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    if found.framing.codings > 0 {
+        // As everyone writes it: it may say `Chunked`.
+        head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     if head.version == Version::HTTP_2 {
         join_cookies(&mut head.headers);

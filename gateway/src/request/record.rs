@@ -190,6 +190,7 @@ impl Record {
         }
         let (status, reason) = error.status();
         self.worker.cells().rejected(reason);
+        self.client.linger.set(error.ends_connection());
         if status.is_server_error() {
             tracing::warn!(request_id = self.id(), reason = error.reason(), error = %error, "a request failed");
         }

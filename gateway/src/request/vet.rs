@@ -1,48 +1,128 @@
-//! What may enter: the target, the host and the method must be ones that every hop behind us reads as we do.
+//! What may enter: a head that every hop behind us reads as we do.
 //!
-//! A path is matched as it will be forwarded, so nothing is decoded or folded here; what another hop might fold is refused.
+//! hyper has refused what is no HTTP, and made its one sense of what it let pass (a `Content-Length` beside chunks is gone, equal ones
+//! are one). Here goes what it leaves to us: the size of the head, framing by anything but exactly one `chunked`, `Host`, the form of the
+//! target, a WebSocket that begins with a body. A path is matched as it will be forwarded, so nothing is decoded or folded here; what another hop
+//! might fold is refused. After a refusal the connection is closed: what follows on it may be of the same kind.
 
 use http::header::HOST;
 use http::uri::Authority;
-use http::{Method, Version};
+use http::{HeaderMap, Method, Request, Uri, Version};
+use http_body::Body;
 
 use super::error::Error;
 use super::stage::{Decision, refuse};
-use super::{Begun, Vetted};
+use super::{Begun, Vetted, tunnel};
+use crate::table::Server;
 
 /// Refuses what can't be forwarded as it is.
 pub fn vet(begun: Begun) -> Decision<Vetted> {
-    let request = &begun.request;
-    if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
-        let method = request.method().clone();
-        return refuse(Error::BadMethod(method));
+    match judge(&begun.request, &begun.record.worker.server) {
+        Ok(()) => Decision::Continue(Vetted(begun)),
+        Err(error) => refuse(error),
     }
-    if !has_one_host(request) {
-        return refuse(Error::BadHost);
-    }
-    if let Some(what) = unsafe_part(request.uri().path()) {
-        return refuse(Error::BadPath(what));
-    }
-    Decision::Continue(Vetted(begun))
 }
 
-/// HTTP/1.1 asks for exactly one `Host`; older clients may leave it out, newer ones name it in the target's authority.
-fn has_one_host<B>(request: &http::Request<B>) -> bool {
-    let mut hosts = request.headers().get_all(HOST).iter();
+fn judge<B: Body>(request: &Request<B>, server: &Server) -> Result<(), Error> {
+    let limits = &server.limits;
+    if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
+        return Err(Error::BadMethod(request.method().clone()));
+    }
+    let target = length(request.uri());
+    if target > limits.target {
+        return Err(Error::TargetTooLong);
+    }
+    let seen = Seen::in_fields(request.headers());
+    if seen.bytes + target + request.method().as_str().len() > limits.head || request.headers().len() > limits.fields {
+        return Err(Error::HeadTooLarge);
+    }
+    if seen.unclear_coding {
+        return Err(Error::BadFraming);
+    }
+    if !has_one_host(request, &seen) {
+        return Err(Error::BadHost);
+    }
+    if !is_a_form(request) {
+        return Err(Error::BadTarget);
+    }
+    let path = request.uri().path();
+    if let Some(what) = unsafe_part(path).or_else(|| server.strict_paths.then(|| disguised_separator(path)).flatten()) {
+        return Err(Error::BadPath(what));
+    }
+    if seen.upgrade && tunnel::is_websocket(request) && !request.body().is_end_stream() {
+        return Err(Error::BadUpgrade);
+    }
+    Ok(())
+}
+
+/// What one pass over the fields tells: looking up a name costs more than passing all of them by.
+#[derive(Default)]
+struct Seen {
+    /// Of the fields as they were sent, but for blanks around values.
+    bytes: usize,
+    hosts: usize,
+    bad_host: bool,
+    codings: usize,
+    unclear_coding: bool,
+    upgrade: bool,
+}
+
+impl Seen {
+    fn in_fields(headers: &HeaderMap) -> Self {
+        let mut seen = Self::default();
+        for (name, value) in headers {
+            let name = name.as_str().as_bytes();
+            seen.bytes += name.len() + value.len() + b": \r\n".len();
+            match name {
+                b"host" => {
+                    seen.hosts += 1;
+                    seen.bad_host |= !is_host(value.as_bytes());
+                }
+                b"transfer-encoding" => {
+                    seen.codings += 1;
+                    seen.unclear_coding |= seen.codings > 1 || !value.as_bytes().eq_ignore_ascii_case(b"chunked");
+                }
+                b"upgrade" => seen.upgrade = true,
+                _ => {}
+            }
+        }
+        seen
+    }
+}
+
+/// The length of a target as it was sent, but for a fragment, which is none of it.
+fn length(uri: &Uri) -> usize {
+    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    let before = uri.authority().map_or(0, |authority| authority.as_str().len());
+    path + before + uri.scheme_str().map_or(0, |scheme| scheme.len() + b"://".len())
+}
+
+/// HTTP/1.1 asks for exactly one `Host`; older clients may leave it out, and newer ones where the target names it.
+fn has_one_host<B>(request: &Request<B>, seen: &Seen) -> bool {
     // An absolute-form target names the host too, and wins.
-    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
-    if authority.is_some_and(|authority| !is_host(authority)) {
+    let authority = request.uri().authority();
+    if seen.bad_host || authority.is_some_and(|authority| !is_host(authority.as_str().as_bytes())) {
         return false;
     }
     let http2 = request.version() == Version::HTTP_2;
-    match (hosts.next(), hosts.next()) {
+    match (seen.hosts, authority) {
+        (0, authority) => request.version() == Version::HTTP_10 || http2 && authority.is_some(),
         // Two hosts in one HTTP/2 request are malformed where they differ (RFC 9113, 8.3.1).
-        (Some(host), None) if http2 && authority.is_some_and(|name| !name.eq_ignore_ascii_case(host.as_bytes())) => {
-            false
-        }
-        (Some(host), None) => is_host(host.as_bytes()),
-        (None, _) => request.version() == Version::HTTP_10 || http2 && authority.is_some(),
-        (Some(_), Some(_)) => false,
+        (1, Some(name)) if http2 => request
+            .headers()
+            .get(HOST)
+            .is_some_and(|host| name.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes())),
+        (hosts, _) => hosts == 1,
+    }
+}
+
+/// A target is a path; with a scheme of ours, an absolute form; or an asterisk, of OPTIONS alone. An authority is CONNECT's.
+fn is_a_form<B>(request: &Request<B>) -> bool {
+    let uri = request.uri();
+    match (uri.scheme_str(), uri.authority()) {
+        (None, None) => uri.path() != "*" || *request.method() == Method::OPTIONS,
+        (None, Some(_)) => false,
+        (Some(scheme), _) => scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https"),
     }
 }
 
@@ -80,8 +160,18 @@ fn unsafe_part(path: &str) -> Option<&'static str> {
     path.split('/').any(is_dot_segment).then_some("a dot segment")
 }
 
-/// `.` or `..`, with each dot raw or as `%2e`.
+/// With `paths: strict`: the first thing that another hop might take for a separator, or for none.
+fn disguised_separator(path: &str) -> Option<&'static str> {
+    let encoded = |code: &str| path.as_bytes().windows(3).any(|part| part.eq_ignore_ascii_case(code.as_bytes()));
+    if encoded("%2f") || encoded("%5c") {
+        return Some("an encoded separator");
+    }
+    path.contains('\\').then_some("a backslash").or_else(|| path.contains("//").then_some("an empty segment"))
+}
+
+/// `.` or `..`, with each dot raw or as `%2e`, and with or without parameters: some take `..;a=b` for `..`.
 fn is_dot_segment(segment: &str) -> bool {
+    let segment = segment.split(';').next().unwrap_or_default();
     let dots = segment.to_ascii_lowercase().replace("%2e", ".");
     dots == "." || dots == ".."
 }
@@ -115,10 +205,25 @@ mod tests {
 
     #[test]
     fn refuses_dot_segments_raw_or_encoded_and_nothing_else() {
-        for bad in ["/.", "/..", "/a/../b", "/a/%2e%2E/b", "/a/.%2e", "/%2e", "/a/./b", "/a%00b", "/../"] {
+        for bad in
+            ["/.", "/..", "/a/../b", "/a/%2e%2E/b", "/a/.%2e", "/%2e", "/a/./b", "/a%00b", "/../", "/a/..;b=c/d", "/.;"]
+        {
             assert!(unsafe_part(bad).is_some(), "{bad}");
         }
-        for good in ["/", "/a.b/c", "/.well-known/x", "/...", "/a..b", "/%2e%2e%2f", "//", "/a%2fb", "/..a", "*"] {
+        for good in [
+            "/",
+            "/a.b/c",
+            "/.well-known/x",
+            "/...",
+            "/a..b",
+            "/%2e%2e%2f",
+            "//",
+            "/a%2fb",
+            "/..a",
+            "/..a;b",
+            "/a;..",
+            "*",
+        ] {
             assert_eq!(unsafe_part(good), None, "{good}");
         }
     }

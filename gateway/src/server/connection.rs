@@ -8,13 +8,14 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tower::Service;
 
 use super::drain::{Connections, Seat};
@@ -29,8 +30,15 @@ use crate::request::worker::Worker;
 use crate::socket::{Bytes, Socket, Stream};
 use crate::stack::stack;
 
-/// What a connection's head buffer may grow to. Larger heads are refused by hyper.
-const HEAD_BUFFER: usize = 128 * 1024;
+/// How far a connection's buffer may outgrow the largest head: hyper looks at the size of a head before anything else of it, and its
+/// refusal says nothing of why. What does not fit in here is all that it refuses.
+const HEAD_BUFFER: usize = 2;
+
+/// A buffer must hold a target, and some of a body.
+const MIN_BUFFER: usize = 64 * 1024;
+
+/// Fields that hyper reads without being told how many; more cost an allocation for each request.
+const FIELDS: usize = 100;
 
 /// What a connection is to those who serve it.
 pub(super) struct Link {
@@ -73,6 +81,7 @@ pub(super) async fn speak<S: Stream + Send + 'static>(socket: Socket<S>, read: &
         let Some(left) = left else { return };
         match ended {
             Ended::Closed if left.is_http2() => return Box::pin(http2::serve(left, link)).await,
+            Ended::Closed if link.client.linger.get() => return linger(left).await,
             Ended::Closed => return,
             Ended::HeadTimeout => return refuse_head(left, &link.worker).await,
             Ended::Idle => io = left,
@@ -114,7 +123,11 @@ async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let service =
         service_fn(move |request| stack.clone().call(Arrived { request, client: of.clone(), clock: of.clock.clone() }));
     let mut protocol = http1::Builder::new();
-    protocol.half_close(false).max_buf_size(HEAD_BUFFER);
+    let limits = &worker.server.limits;
+    protocol.half_close(false).max_buf_size(HEAD_BUFFER * limits.head.max(MIN_BUFFER));
+    if limits.fields > FIELDS {
+        protocol.max_headers(limits.fields);
+    }
     let mut connection = protocol.serve_connection(TokioIo::new(io), service).with_upgrades();
     let mut closing = false;
     let ended = poll_fn(|cx| {
@@ -122,7 +135,10 @@ async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         if told {
             read.ask_system();
         }
-        if Pin::new(&mut connection).poll(cx).is_ready() {
+        if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
+            if ended.is_err_and(|error| error.is_parse()) {
+                worker.cells().rejected(Error::BadHead.status().1);
+            }
             return Poll::Ready(Ended::Closed);
         }
         let in_head = phase.in_head(client, read.count());
@@ -141,11 +157,30 @@ async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     (ended, connection.into_parts().map(|parts| parts.io.into_inner()))
 }
 
+/// How long, and how much, is read of a client that was refused in the middle of its sending.
+const LINGER: (Duration, usize) = (Duration::from_secs(2), 16 << 20);
+
+/// Reads what a refused client still sends, and drops it: closed with unread bytes, a socket is reset, and the client may lose the answer.
+async fn linger<I: AsyncRead + Unpin>(mut io: I) {
+    let mut scratch = vec![0; 16 * 1024];
+    let rest = async {
+        let mut left = LINGER.1;
+        while left > 0 {
+            match io.read(&mut scratch).await {
+                Ok(0) | Err(_) => return,
+                Ok(read) => left = left.saturating_sub(read),
+            }
+        }
+    };
+    // It is let go either way.
+    let _ended = timeout(LINGER.0, rest).await;
+}
+
 /// How long the timer of a connection without a keep-alive limit sleeps before it is first looked at.
-pub(super) const IDLE_LOOK: std::time::Duration = std::time::Duration::from_secs(3600);
+pub(super) const IDLE_LOOK: Duration = Duration::from_secs(3600);
 
 /// A connection that nobody has used for that long is put to rest.
-const REST: std::time::Duration = std::time::Duration::from_secs(2);
+const REST: Duration = Duration::from_secs(2);
 
 enum Ended {
     Closed,

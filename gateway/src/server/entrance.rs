@@ -25,6 +25,8 @@ use crate::socket::{Socket, Stream};
 
 /// The closed set of reasons for which a connection ends before its first request, or because of what it is.
 pub(crate) const REASONS: &[&str] = &[
+    "full",
+    "client_full",
     "tls_timeout",
     "tls_closed",
     "tls_plain",

@@ -30,9 +30,6 @@ use crate::stack::stack;
 /// Streams that a client may have open at once: what browsers and gRPC clients expect at least.
 const STREAMS: u32 = 128;
 
-/// What a head may hold: as in HTTP/1.1. A larger one gets 431, one four times as large ends the connection.
-const HEADER_LIST: u32 = 64 * 1024;
-
 /// What a client may send ahead on one stream, and on all together: an upload that nobody reads holds no more memory than that.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
@@ -57,8 +54,10 @@ pub(super) async fn serve<I: AsyncRead + AsyncWrite + Unpin + 'static>(io: I, li
         next.0.replace(Some(clock.clone()));
         stack.clone().call(Arrived { request, client: of.clone(), clock })
     });
-    let mut connection =
-        pin!(settings(streams).serve_connection(TokioIo::new(Metered::new(io, worker.clone())), service));
+    let mut connection = pin!(
+        settings(streams, worker.server.limits.head)
+            .serve_connection(TokioIo::new(Metered::new(io, worker.clone())), service)
+    );
     let mut closing = None;
     poll_fn(|cx| {
         if closing.is_none() && seat.told_to_close(cx) {
@@ -90,11 +89,12 @@ pub(super) async fn serve<I: AsyncRead + AsyncWrite + Unpin + 'static>(io: I, li
     .await;
 }
 
-fn settings(streams: Streams) -> Builder<Streams> {
+/// A head may hold `head` bytes, as in HTTP/1.1. A larger one gets 431, one four times as large ends the connection.
+fn settings(streams: Streams, head: usize) -> Builder<Streams> {
     let mut builder = Builder::new(streams);
     builder
         .max_concurrent_streams(STREAMS)
-        .max_header_list_size(HEADER_LIST)
+        .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)

@@ -5,6 +5,7 @@
 
 mod certificates;
 mod connection;
+mod door;
 mod drain;
 mod entrance;
 mod frames;
@@ -32,6 +33,7 @@ use crate::table::Server;
 use crate::upstream::Snapshots;
 pub(crate) use certificates::{Applied, Certificates, told};
 use connection::serve;
+use door::{Admitted, Door};
 use drain::Connections;
 pub(crate) use entrance::{Entrance, REASONS};
 
@@ -45,7 +47,7 @@ const SWEEP: Duration = Duration::from_secs(1);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 enum Command {
-    Serve(TcpStream, SocketAddr),
+    Serve(TcpStream, SocketAddr, Admitted),
     Drain(Instant),
 }
 
@@ -117,7 +119,8 @@ fn run(
             Rc::new(Worker { index, metrics, server, namer: Namer::default(), snapshots, log: log.for_worker() });
         drop(log);
         runtime.block_on(async {
-            Seats { worker, connections: Rc::default(), peers, entrance }.work(listener, inbox).await
+            let door = Door::new(&worker.server);
+            Seats { door, worker, connections: Rc::default(), peers, entrance }.work(listener, inbox).await
         })
     });
     if let Err(error) = serving {
@@ -127,6 +130,8 @@ fn run(
 
 /// A worker's own view of its connections and its peers.
 struct Seats {
+    /// Of use to the worker that accepts.
+    door: Door,
     worker: Rc<Worker>,
     connections: Rc<Connections>,
     peers: Vec<Sender<Command>>,
@@ -143,7 +148,7 @@ impl Seats {
                 accepted = accept(listener.as_ref()) => self.place(accepted).await,
                 _ = sweep.tick() => self.worker.snapshots.sweep(),
                 command = inbox.recv() => match command {
-                    Some(Command::Serve(stream, peer)) => self.adopt(stream, peer),
+                    Some(Command::Serve(stream, peer, admitted)) => self.adopt(stream, peer, admitted),
                     Some(Command::Drain(deadline)) => {
                         if let Some(listener) = listener.take() {
                             self.take_backlog(listener.into_std()?).await;
@@ -174,26 +179,30 @@ impl Seats {
             }
         };
         let metrics = &self.worker.metrics;
+        let admitted = match self.door.admit(peer.ip(), &self.worker.server, metrics) {
+            Ok(admitted) => admitted,
+            Err(full) => return self.worker.cells().refused(full),
+        };
         let chosen =
             (0..self.peers.len()).min_by_key(|index| metrics.worker(*index).load()).unwrap_or(self.worker.index);
         metrics.worker(chosen).connected();
         if chosen == self.worker.index {
-            return self.serve(stream, peer);
+            return self.serve(stream, peer, admitted);
         }
         // A socket that can't change hands is lost to its client only.
         let Ok(stream) = stream.into_std() else { return metrics.worker(chosen).closed() };
-        if let Err(unsent) = self.peers[chosen].try_send(Command::Serve(stream, peer)) {
+        if let Err(unsent) = self.peers[chosen].try_send(Command::Serve(stream, peer, admitted)) {
             metrics.worker(chosen).closed();
-            if let Command::Serve(stream, peer) = unsent.into_inner() {
+            if let Command::Serve(stream, peer, admitted) = unsent.into_inner() {
                 self.worker.cells().connected();
-                self.adopt(stream, peer);
+                self.adopt(stream, peer, admitted);
             }
         }
     }
 
-    fn adopt(&self, stream: TcpStream, peer: SocketAddr) {
+    fn adopt(&self, stream: TcpStream, peer: SocketAddr, admitted: Admitted) {
         match tokio::net::TcpStream::from_std(stream) {
-            Ok(stream) => self.serve(stream, peer),
+            Ok(stream) => self.serve(stream, peer, admitted),
             Err(error) => {
                 self.worker.cells().closed();
                 tracing::warn!(%error, "a connection could not change hands");
@@ -201,12 +210,12 @@ impl Seats {
         }
     }
 
-    fn serve(&self, stream: tokio::net::TcpStream, peer: SocketAddr) {
+    fn serve(&self, stream: tokio::net::TcpStream, peer: SocketAddr, admitted: Admitted) {
         let open = Open(self.worker.clone());
         let (connections, entrance) = (self.connections.clone(), self.entrance.clone());
         spawn_local(async move {
             serve(stream, peer, open.0.clone(), connections, entrance).await;
-            drop(open);
+            drop((open, admitted));
         });
     }
 
@@ -226,7 +235,7 @@ impl Seats {
         while !self.worker.cells().is_idle() && Instant::now() < deadline {
             tokio::select! {
                 _ = look.tick() => {}
-                Some(Command::Serve(stream, peer)) = inbox.recv() => self.adopt(stream, peer),
+                Some(Command::Serve(stream, peer, admitted)) = inbox.recv() => self.adopt(stream, peer, admitted),
             }
         }
     }

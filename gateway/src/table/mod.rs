@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 pub use route::{Action, HostMatch, Matches, PathChange, PathMatch, Redirect, Reply, Route, ValueMatch};
-pub use server::{AccessLog, Drain, LogFormat, Server};
+pub use server::{AccessLog, Drain, Limits, LogFormat, Server};
 pub use split::{Entry, Reason, Split, StickyKey};
 pub use upstream::{Endpoint, HostHeader, Protocol, Timeouts, Upstream, UpstreamTls};
 

@@ -21,6 +21,8 @@ pub struct Route {
     pub action: Action,
     /// The route's own, over the upstream's, over the defaults.
     pub timeouts: Timeouts,
+    /// Bytes that a request's body may have; `u64::MAX`: as many as it likes.
+    pub max_body: u64,
     /// Counts what the gateway answers itself on this route, before an upstream is chosen.
     pub local: Arc<Series>,
 }

@@ -26,12 +26,31 @@ pub struct Server {
     pub head_timeout: Option<Duration>,
     /// How long an idle client connection stays open; `None`: as long as the client likes.
     pub keepalive: Option<Duration>,
+    /// What clients may send, and how many may come.
+    pub limits: Limits,
+    /// Whether separators in disguise are refused in paths.
+    pub strict_paths: bool,
     /// `trusted_proxies` begin each connection with a PROXY header.
     pub proxy_protocol: bool,
     /// TLS on the public listener.
     pub tls: Option<Tls>,
     /// How the gateway stops.
     pub drain: Drain,
+}
+
+/// `limits`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a head, at most.
+    pub head: usize,
+    /// Fields of a head, at most.
+    pub fields: usize,
+    /// Bytes of a target, at most.
+    pub target: usize,
+    /// Client connections at a time; `None`: as many as the system gives.
+    pub connections: Option<u64>,
+    /// The same for each address outside of `trusted_proxies`; `None`: no limit.
+    pub connections_per_client: Option<u64>,
 }
 
 /// `drain`

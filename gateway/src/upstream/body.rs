@@ -7,12 +7,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Version};
+use http::{HeaderMap, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use thiserror::Error;
 use tokio::time::Instant;
 
+use super::connection::ExchangeError;
 use super::expect::Expectation;
 use super::pool::Lease;
 use crate::clock::{Clock, after, earlier};
@@ -55,8 +56,8 @@ impl Transfer {
 pub enum Upload {
     /// The request has none.
     Empty,
-    /// Streams the client's.
-    Client(Incoming, Rc<Transfer>),
+    /// Streams the client's, up to so many bytes.
+    Client(Incoming, Rc<Transfer>, u64),
 }
 
 /// Why a request's body broke off.
@@ -68,12 +69,18 @@ pub enum UploadError {
     /// An HTTP/2 stream was reset, or its connection ended: there is nobody left to answer.
     #[error("the client gave up its request")]
     GivenUp,
+    /// What came after the last chunk are no trailers. hyper reads no further than it understands there, and tells nobody.
+    #[error("the body's trailers can't be read")]
+    Trailers,
+    /// It is longer than the route takes.
+    #[error("the body is larger than the route takes")]
+    TooLarge,
 }
 
 impl Upload {
-    /// Wraps a client's body; a request without one needs no bookkeeping.
+    /// Wraps a client's body of at most `limit` bytes; a request without one needs no bookkeeping.
     #[must_use]
-    pub fn new(body: Incoming, version: Version) -> (Self, Option<Rc<Transfer>>) {
+    pub fn new(body: Incoming, version: Version, limit: u64) -> (Self, Option<Rc<Transfer>>) {
         if body.is_end_stream() {
             return (Self::Empty, None);
         }
@@ -88,7 +95,7 @@ impl Upload {
             stream,
         };
         let transfer = Rc::new(transfer);
-        (Self::Client(body, transfer.clone()), Some(transfer))
+        (Self::Client(body, transfer.clone(), limit), Some(transfer))
     }
 }
 
@@ -97,7 +104,7 @@ impl Body for Upload {
     type Error = UploadError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
-        let Self::Client(body, transfer) = &mut *self else { return Poll::Ready(None) };
+        let Self::Client(body, transfer, limit) = &mut *self else { return Poll::Ready(None) };
         if transfer.expectation.get().is_some_and(|expectation| expectation.holds(cx)) {
             return Poll::Pending;
         }
@@ -114,6 +121,12 @@ impl Body for Upload {
             Poll::Ready(Some(Ok(frame))) => {
                 let bytes = frame.data_ref().map_or(0, Bytes::len) as u64;
                 transfer.bytes.set(transfer.bytes.get() + bytes);
+                if transfer.bytes.get() > *limit {
+                    return Poll::Ready(Some(Err(UploadError::TooLarge)));
+                }
+                if !transfer.stream && frame.trailers_ref().is_some_and(HeaderMap::is_empty) {
+                    return Poll::Ready(Some(Err(UploadError::Trailers)));
+                }
                 transfer.last.set(Instant::now());
                 transfer.ended.set(body.is_end_stream());
             }
@@ -126,14 +139,14 @@ impl Body for Upload {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Client(body, _) => body.is_end_stream(),
+            Self::Client(body, ..) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
-            Self::Client(body, _) => body.size_hint(),
+            Self::Client(body, ..) => body.size_hint(),
         }
     }
 }
@@ -159,15 +172,55 @@ pub struct Download {
     total: Option<Instant>,
     /// Since when the client has been waiting for the upstream; a client that does not read waits for nobody.
     waiting: Option<Instant>,
+    /// The first piece, where it was looked at before the head went on. Boxed, because few answers have one.
+    ahead: Option<Box<Frame<Bytes>>>,
+    /// Why it broke off: told once what came before it is on its way.
+    broken: Option<DownloadError>,
 }
 
 impl Download {
     /// Takes over a lease at the head of an answer. The body may pause for `idle` and has to end by `total`.
     #[must_use]
     pub fn new(body: Incoming, lease: Lease, clock: Rc<Clock>, idle: Option<Duration>, total: Option<Instant>) -> Self {
-        let mut download = Self { body, lease, clock, idle, total, waiting: None };
+        let mut download = Self { body, lease, clock, idle, total, waiting: None, ahead: None, broken: None };
         download.give_back_at_end();
         download
+    }
+
+    /// Looks at the first piece of a body of unknown length, if it is there already: where its framing is wrong from the start, the head
+    /// need not go on.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn look_ahead(&mut self, cx: &mut Context<'_>) -> Result<(), ExchangeError> {
+        if self.body.is_end_stream() || self.body.size_hint().exact().is_some() {
+            return Ok(());
+        }
+        match self.poll_piece(cx) {
+            Poll::Ready(Some(Ok(first))) => self.ahead = Some(Box::new(first)),
+            Poll::Ready(Some(Err(error))) => return Err(ExchangeError::in_body(error)),
+            Poll::Ready(None) => self.lease.give_back(),
+            Poll::Pending => {}
+        }
+        Ok(())
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        match self.lease.connection() {
+            Some(connection) => connection.poll_body(cx, &mut self.body),
+            None => Pin::new(&mut self.body).poll_frame(cx),
+        }
+    }
+
+    /// Lets what came before an error go out: a client that saw not a byte would take its connection for a stale one, and ask again.
+    fn break_off(
+        &mut self,
+        cx: &mut Context<'_>,
+        error: DownloadError,
+    ) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
+        self.broken = Some(error);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn give_back_at_end(&mut self) {
@@ -183,21 +236,24 @@ impl Body for Download {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, DownloadError>>> {
         let this = &mut *self;
-        let polled = match this.lease.connection() {
-            Some(connection) => connection.poll_body(cx, &mut this.body),
-            None => Pin::new(&mut this.body).poll_frame(cx),
+        if let Some(error) = this.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
+        let polled = match this.ahead.take() {
+            Some(first) => Poll::Ready(Some(Ok(*first))),
+            None => this.poll_piece(cx),
         };
         match polled {
             // A stream that never pauses would never be asked by the timer below.
             Poll::Ready(Some(Ok(_))) if this.total.is_some_and(|total| Instant::now() >= total) => {
-                Poll::Ready(Some(Err(DownloadError::Stalled)))
+                this.break_off(cx, DownloadError::Stalled)
             }
             Poll::Ready(Some(Ok(frame))) => {
                 this.waiting = None;
                 this.give_back_at_end();
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+            Poll::Ready(Some(Err(error))) => this.break_off(cx, error.into()),
             Poll::Ready(None) => {
                 this.lease.give_back();
                 Poll::Ready(None)
@@ -211,7 +267,7 @@ impl Body for Download {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.ahead.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

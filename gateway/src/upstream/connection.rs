@@ -5,6 +5,7 @@
 //! connection, so that the upstream knows at once. Nobody drives an idle connection: it is looked at when it is taken
 //! from the pool, and swept once a second.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -18,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::time::Instant;
 
-use super::body::Upload;
+use super::body::{Upload, UploadError};
 use super::dial::{ConnectError, Open, dial};
 use super::doorbell::Doorbell;
 use super::wire::Wire;
@@ -31,18 +32,35 @@ pub enum ExchangeError {
     /// The connection ended before a byte of an answer came.
     #[error("the upstream closed the connection before it answered")]
     Closed,
-    /// The connection ended in the middle of the answer's head.
-    #[error("the upstream broke off the head of its answer")]
-    BrokenHead,
+    /// The connection ended in the middle of the answer's head, or right after it.
+    #[error("the upstream broke off its answer")]
+    BrokenOff,
     /// It switched to another protocol, which nobody had asked for.
     #[error("the upstream switched protocols unasked")]
     Unasked,
     /// The client's body broke off on the way up.
     #[error("the request's body broke off: {0}")]
     Upload(hyper::Error),
+    /// The client's body is larger than its route takes.
+    #[error("the request's body is too large")]
+    TooLarge,
+    /// What came can be read in more than one way.
+    #[error("the upstream's answer is framed ambiguously")]
+    Ambiguous,
     /// What came is no HTTP.
     #[error("the upstream's answer is not valid HTTP: {0}")]
     Invalid(hyper::Error),
+}
+
+impl ExchangeError {
+    /// Tells an answer that breaks off from one that is framed wrongly.
+    pub(super) fn in_body(error: hyper::Error) -> Self {
+        let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
+        match cause.map(io::Error::kind) {
+            Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => Self::Invalid(error),
+            _ => Self::BrokenOff,
+        }
+    }
 }
 
 /// An exchange that brought no answer.
@@ -52,6 +70,12 @@ pub struct Failed {
     pub error: ExchangeError,
     /// The request, where not a byte of it was written.
     pub unsent: Option<Box<Request<Upload>>>,
+}
+
+/// Tells a body that is too large from one that can't be read.
+pub(super) fn broken_upload(error: hyper::Error) -> ExchangeError {
+    let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<UploadError>());
+    if matches!(cause, Some(UploadError::TooLarge)) { ExchangeError::TooLarge } else { ExchangeError::Upload(error) }
 }
 
 type Driver = http1::Connection<TokioIo<Socket<Wire>>, Upload>;
@@ -171,8 +195,8 @@ fn explain(mut failed: TrySendError<Request<Upload>>, spoken: bool) -> Failed {
     let unsent = failed.take_message().map(Box::new);
     let error = match failed.into_error() {
         error if error.is_parse() => ExchangeError::Invalid(error),
-        error if error.is_user() => ExchangeError::Upload(error),
-        _ if spoken => ExchangeError::BrokenHead,
+        error if error.is_user() => broken_upload(error),
+        _ if spoken => ExchangeError::BrokenOff,
         _ => ExchangeError::Closed,
     };
     Failed { error, unsent }

@@ -229,6 +229,11 @@ impl Lease {
         }
     }
 
+    /// Closes the connection: what comes next on it is not to be trusted.
+    pub fn discard(&mut self) {
+        self.held = Held::Nothing;
+    }
+
     /// The request's body outlives its answer: its connection lives on as a task of its own. A stream does so anyway.
     pub fn detach(&mut self) {
         if let Held::Connection(_) = self.held

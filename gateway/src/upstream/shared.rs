@@ -25,7 +25,7 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout};
 
 use super::body::Upload;
-use super::connection::{ExchangeError, Failed};
+use super::connection::{ExchangeError, Failed, broken_upload};
 use super::dial::{ConnectError, dial};
 use crate::table::{Endpoint, Protocol, Upstream};
 
@@ -221,13 +221,13 @@ fn explain(mut failed: TrySendError<Request<Upload>>) -> Failed {
     let error = failed.into_error();
     let reason = error.source().and_then(|source| source.downcast_ref::<h2::Error>()).and_then(h2::Error::reason);
     let error = match reason {
-        _ if error.is_user() => ExchangeError::Upload(error),
+        _ if error.is_user() => broken_upload(error),
         // It has not begun with this one, or can't take any more.
         Some(h2::Reason::REFUSED_STREAM | h2::Reason::NO_ERROR) | None => ExchangeError::Closed,
         Some(h2::Reason::PROTOCOL_ERROR | h2::Reason::FRAME_SIZE_ERROR | h2::Reason::COMPRESSION_ERROR) => {
             ExchangeError::Invalid(error)
         }
-        Some(_) => ExchangeError::BrokenHead,
+        Some(_) => ExchangeError::BrokenOff,
     };
     Failed { error, unsent }
 }

@@ -94,13 +94,31 @@ fn other_upgrades_are_not_passed_on() {
     let upstream = Upstream::named("films");
     let gateway = before(&upstream);
     let mut client = gateway.connect();
-    for (method, upgrade) in [("GET", "h2c"), ("GET", "TLS/1.0"), ("POST", "websocket"), ("GET", "chat, h2c")] {
-        let headers = [("connection", "Upgrade, HTTP2-Settings"), ("upgrade", upgrade), ("http2-settings", "AAMAAABk")];
+    for (method, upgrade) in [("GET", "TLS/1.0"), ("POST", "websocket"), ("GET", "chat, IRC/6.9")] {
+        let headers = [("connection", "Upgrade"), ("upgrade", upgrade)];
         let answer = client.request(method, "/", &headers, b"");
         assert_eq!((answer.status, answer.text().as_str()), (200, "films"), "{method} {upgrade}");
         let head = upstream.head();
-        for name in ["connection", "upgrade", "http2-settings"] {
+        for name in ["connection", "upgrade"] {
             assert_eq!(head.header(name), None, "{method} {upgrade}");
+        }
+    }
+}
+
+#[test]
+fn an_upgrade_to_h2c_is_declined_and_nothing_of_it_passes() {
+    let upstream = Upstream::named("films");
+    let gateway = before(&upstream);
+    let mut client = gateway.connect();
+    for (name, value) in [("upgrade", "h2c"), ("upgrade", "H2C, chat"), ("http2-settings", "AAMAAABk")] {
+        for connection in ["Upgrade, HTTP2-Settings", "Upgrade", "keep-alive"] {
+            let headers = [("connection", connection), (name, value), ("http2-settings", "AAMAAABk")];
+            let answer = client.request("GET", "/", &headers, b"");
+            assert_eq!((answer.status, answer.text().as_str()), (200, "films"), "{connection}: {name}: {value}");
+            let head = upstream.head();
+            for name in ["connection", "upgrade", "http2-settings"] {
+                assert_eq!(head.header(name), None, "{connection}: {name}: {value}");
+            }
         }
     }
 }

@@ -20,8 +20,26 @@ fn probes_answer_and_other_pages_are_404() {
     for path in ["/metrics", "/healthz", "/readyz", "/table", "/reload"] {
         assert_eq!(gateway.get(path).header("x-gateway-error"), Some("no_route"), "{path} of the public port");
     }
-    let post = http::request(gateway.admin, "POST", "/table", &[], b"");
-    assert_eq!(post.status, 405, "it shows, and changes nothing");
+}
+
+#[test]
+fn the_admin_listener_changes_nothing_but_by_post_reload() {
+    let gateway = Gateway::start("routes: [{ name: all, path: /, respond: { text: public } }]\n");
+    let before = gateway.table();
+    for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"] {
+        for path in ["/", "/metrics", "/healthz", "/readyz", "/table", "/table/routes", "/reload"] {
+            let status = http::request(gateway.admin, method, path, &[], b"{}").status;
+            let expected = match (method, path) {
+                ("POST", "/reload") => 200,
+                (_, "/" | "/table/routes") => 404,
+                _ => 405,
+            };
+            assert_eq!(status, expected, "{method} {path}");
+        }
+    }
+    assert_eq!(http::get(gateway.admin, "/reload").status, 405, "a link can't make it look");
+    let after = gateway.table();
+    assert_eq!((&after["generation"], &after["routes"]), (&before["generation"], &before["routes"]));
 }
 
 #[test]

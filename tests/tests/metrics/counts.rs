@@ -167,7 +167,6 @@ routes:
         closing.url()
     );
     let gateway = Gateway::start(&rest);
-    let mut client = gateway.connect();
     let mut asked = 0;
     for (reason, method, path, host, status, count) in [
         ("upstream_connect", "GET", "/refusing", "a.test", 502, 4),
@@ -180,7 +179,7 @@ routes:
         ("bad_method", "TRACE", "/", "a.test", 405, 9),
     ] {
         for _ in 0..count {
-            let answer = client.request(method, path, &[("host", host)], b"");
+            let answer = gateway.connect().request(method, path, &[("host", host)], b"");
             assert_eq!((answer.status, answer.header("x-gateway-error")), (status, Some(reason)));
         }
         asked += count;

@@ -8,6 +8,7 @@ use super::timeouts::Layer;
 use super::{Counters, actions, reachable, splits, timeouts, upstreams};
 use crate::metrics::Metrics;
 use crate::table::file::File;
+use crate::table::file::limit::Limit;
 use crate::table::file::matching::{HostPattern, Pattern};
 use crate::table::file::name::Named;
 use crate::table::file::read::At;
@@ -25,6 +26,7 @@ pub(super) struct PlannedRoute {
     matches: Matches,
     action: PlannedAction,
     timeouts: Timeouts,
+    max_body: u64,
 }
 
 #[derive(Debug)]
@@ -113,7 +115,15 @@ fn one(written: &Written, names: &Names<'_>, problems: &mut Problems, pins: &mut
         PlannedAction::Respond(_) | PlannedAction::Redirect(_) => None,
     };
     let timeouts = Layer::from(written.timeout.as_ref()).over(below.unwrap_or_default());
-    Some(PlannedRoute { name: written.name.as_str().to_owned(), matches: matches(written, path?), action, timeouts })
+    let name = written.name.as_str().to_owned();
+    Some(PlannedRoute { name, matches: matches(written, path?), action, timeouts, max_body: max_body(written, names) })
+}
+
+/// The route's own limit, or that of `defaults`.
+fn max_body(written: &Written, names: &Names<'_>) -> u64 {
+    let said = |limit: Option<&Limit>| limit.and_then(|limit| limit.body.as_ref()).map(|at| at.value.0);
+    let default = || said(names.defaults().and_then(|defaults| defaults.limit.as_ref()));
+    said(written.limit.as_ref()).or_else(default).unwrap_or(u64::MAX)
 }
 
 fn path(written: &Written, problems: &mut Problems) -> Option<PathMatch> {
@@ -176,6 +186,7 @@ impl PlannedRoute {
         Route {
             matches: self.matches,
             timeouts: self.timeouts,
+            max_body: self.max_body,
             local: metrics.series(&self.name, "-"),
             action: match self.action {
                 PlannedAction::Split(split) => {

@@ -6,13 +6,20 @@ use std::time::Duration;
 
 use super::tls;
 use crate::table::environment::Lookup;
-use crate::table::file::server::{AccessLog as Log, ClientTimeout, Format, Server as Written};
+use crate::table::file::limit::{Limits as WrittenLimits, Size};
+use crate::table::file::read::At;
+use crate::table::file::server::{AccessLog as Log, ClientTimeout, Format, Paths, Server as Written};
 use crate::table::problem::{Problems, Span};
-use crate::table::{AccessLog, Drain, LogFormat, Server};
+use crate::table::{AccessLog, Drain, Limits, LogFormat, Server};
 
 const HEAD: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(75);
 const DRAIN: Duration = Duration::from_secs(10);
+/// The least, the usual and the most bytes of a head.
+const HEAD_SIZE: (u64, u64, u64) = (1 << 10, 64 << 10, 1 << 20);
+/// The same of a target; hyper takes none of more than 65,534 bytes.
+const TARGET_SIZE: (u64, u64, u64) = (64, 8 << 10, 65_534);
+const FIELDS: usize = 100;
 const PORT: u16 = 8000;
 const ADMIN_PORT: u16 = 9901;
 
@@ -58,6 +65,8 @@ pub(super) fn plan(
         expose: written.and_then(|server| server.expose.as_ref()).is_none_or(|at| at.value),
         head_timeout: limit(timeout, |timeout| timeout.head.as_ref().map(|at| at.value), HEAD),
         keepalive: limit(timeout, |timeout| timeout.keepalive.as_ref().map(|at| at.value), KEEPALIVE),
+        limits: limits(written.and_then(|server| server.limits.as_ref()), problems),
+        strict_paths: written.and_then(|server| server.paths.as_ref()).is_some_and(|at| at.value == Paths::Strict),
         tls: tls::plan(written.and_then(|server| server.tls.as_ref()), folder, problems),
         drain: Drain {
             timeout: drain.and_then(|drain| drain.timeout.as_ref()).map_or(DRAIN, |at| at.value),
@@ -86,6 +95,31 @@ fn limit(
     default: Duration,
 ) -> Option<Duration> {
     Some(timeout.and_then(phase).unwrap_or(default)).filter(|limit| !limit.is_zero())
+}
+
+/// `limits`, with what is beyond reason refused.
+fn limits(written: Option<&WrittenLimits>, problems: &mut Problems) -> Limits {
+    let mut size = |written: Option<&At<Size>>, key: &str, (low, default, high): (u64, u64, u64)| {
+        let bytes = written.map_or(default, |at| at.value.0);
+        if let Some(at) = written
+            && !(low..=high).contains(&bytes)
+        {
+            problems
+                .error(at.span, format!("`{key}` is not from {low} to {high} bytes"))
+                .help(format!("by default it is {default}"));
+        }
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    };
+    let count = |written: Option<u32>| written.map(u64::from);
+    Limits {
+        head: size(written.and_then(|limits| limits.head.as_ref()), "head", HEAD_SIZE),
+        target: size(written.and_then(|limits| limits.target.as_ref()), "target", TARGET_SIZE),
+        fields: written.and_then(|limits| limits.fields.as_ref()).map_or(FIELDS, |at| at.value.0 as usize),
+        connections: count(written.and_then(|limits| limits.connections.as_ref()).map(|at| at.value.0)),
+        connections_per_client: count(
+            written.and_then(|limits| limits.connections_per_client.as_ref()).map(|at| at.value.0),
+        ),
+    }
 }
 
 fn access_log(written: Option<&Log>) -> AccessLog {

@@ -7,6 +7,7 @@
 pub mod address;
 pub mod answer;
 pub mod keys;
+pub mod limit;
 pub mod matching;
 pub mod name;
 pub mod read;

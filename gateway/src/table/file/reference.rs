@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::File;
 use super::answer::{Redirect, Respond};
+use super::limit::{Limit, Limits};
 use super::route::{Defaults, Route};
 use super::server::{ClientTimeout, DrainPhases, LogSettings, Server};
 use super::split::SideSettings;
@@ -76,11 +77,12 @@ pub fn markdown() -> String {
 }
 
 /// The order of the page: each map's heading, its struct and its keys.
-const SECTIONS: [(&str, &str, &[&str]); 15] = [
+const SECTIONS: [(&str, &str, &[&str]); 17] = [
     ("server", "Server", Server::KNOWN),
     ("server.tls", "TlsSettings", TlsSettings::KNOWN),
     ("server.tls.certificates, an entry", "Certificate", Certificate::KNOWN),
     ("server.timeout", "ClientTimeout", ClientTimeout::KNOWN),
+    ("server.limits", "Limits", Limits::KNOWN),
     ("server.drain, the long form", "DrainPhases", DrainPhases::KNOWN),
     ("server.access_log, the long form", "LogSettings", LogSettings::KNOWN),
     ("defaults", "Defaults", Defaults::KNOWN),
@@ -90,6 +92,7 @@ const SECTIONS: [(&str, &str, &[&str]); 15] = [
     ("split, the long form of an entry", "SideSettings", SideSettings::KNOWN),
     ("sticky, the long form", "StickySettings", StickySettings::KNOWN),
     ("timeout, the long form", "Phases", Phases::KNOWN),
+    ("limit", "Limit", Limit::KNOWN),
     ("respond", "Respond", Respond::KNOWN),
     ("redirect", "Redirect", Redirect::KNOWN),
 ];
@@ -106,7 +109,7 @@ are in [examples](examples).
 - `${NAME}` is filled from the environment and must be set; `${NAME:-default}` takes the default where NAME is unset or
   empty. Several may stand in one value, `$${` stands for the two characters themselves. Only values are filled, never
   keys, and a value can't add lines. Inside `{…}` and `[…]` such a value needs quotes: `{ movies: \"${PERCENT:-20}\" }`.
-- Durations are whole numbers with a unit: `250ms`, `5s`, `10m`, `1h`.
+- Durations are whole numbers with a unit: `250ms`, `5s`, `10m`, `1h`; sizes too: `500B`, `64KiB`, `10MiB`, `1GiB`.
 - Names are 1 to 64 letters, digits, spaces, `.`, `_` and `-`; they are metric labels.
 - A pattern that begins with `~` is a regular expression (Rust's syntax), not anchored: write `^` and `$` where you mean them.
 - Unknown keys, and keys of a later version, are refused, never ignored.

@@ -4,6 +4,7 @@ use http::{HeaderName, Method};
 
 use crate::table::file::answer::{Redirect, Respond};
 use crate::table::file::keys::keys;
+use crate::table::file::limit::Limit;
 use crate::table::file::matching::{HostPattern, Path, Pattern};
 use crate::table::file::name::{Name, Named};
 use crate::table::file::read::At;
@@ -14,7 +15,7 @@ use crate::table::file::timeout::Timeout;
 keys! {
     what: "a route",
     later: [
-        "override", "retry", "shadow", "guard", "ramp", "auth", "limit", "cors", "rewrite", "request_headers",
+        "override", "retry", "shadow", "guard", "ramp", "auth", "cors", "rewrite", "request_headers",
         "response_headers", "fallback",
     ],
     /// What a request matches, and one of `to`, `split`, `respond` and `redirect`. All matchers must hold; of the routes that match,
@@ -63,6 +64,9 @@ keys! {
         /// How long each phase of a request may take; a single duration is the total.
         #[schemars(extend("examples" = ["5s", {"first_byte": "2s"}]))]
         pub timeout: Option<Timeout>,
+        /// What it takes.
+        #[schemars(extend("examples" = [{"body": "10MiB"}]))]
+        pub limit: Option<Limit>,
         /// Of a split: `split` says that both sides share one store, so that writes may be split as reads are.
         #[schemars(extend("examples" = ["split"]))]
         pub writes: Option<At<Writes>>,
@@ -72,7 +76,7 @@ keys! {
 keys! {
     what: "`defaults`",
     later: [
-        "override", "retry", "shadow", "guard", "ramp", "auth", "limit", "cors", "rewrite", "request_headers",
+        "override", "retry", "shadow", "guard", "ramp", "auth", "cors", "rewrite", "request_headers",
         "response_headers", "fallback", "writes",
     ],
     /// Policies of every route that doesn't say otherwise.
@@ -80,6 +84,9 @@ keys! {
         /// How long each phase of a request may take, where neither the route nor the upstream says.
         #[schemars(extend("examples" = [{"first_byte": "5s"}]))]
         pub timeout: Option<Timeout>,
+        /// What a route takes that says nothing else.
+        #[schemars(extend("examples" = [{"body": "10MiB"}]))]
+        pub limit: Option<Limit>,
         /// Whose requests stay on one side of a split.
         #[schemars(extend("examples" = ["cookie session"]))]
         pub sticky: Option<Sticky>,

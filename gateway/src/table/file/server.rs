@@ -7,13 +7,14 @@ use ipnet::IpNet;
 use schemars::{Schema, json_schema};
 
 use crate::table::file::keys::{keys, short_or_map};
+use crate::table::file::limit::Limits;
 use crate::table::file::read::{At, Word, Wrong, excerpt};
 use crate::table::file::scalar::Number;
 use crate::table::file::tls::Tls;
 use crate::table::file::tree::Scalar;
 
 keys! {
-    what: "`server`", later: ["limits", "paths"],
+    what: "`server`", later: [],
     /// Listeners, workers and the client side's limits. Read at start: an edit takes effect at the next one.
     pub struct Server {
         /// Where clients connect: an IP address and a port.
@@ -44,6 +45,12 @@ keys! {
         pub tls: Option<Tls>,
         /// How long clients may take.
         pub timeout: Option<ClientTimeout>,
+        /// What clients may send, and how many may come.
+        pub limits: Option<Limits>,
+        /// What a path may hold: with `strict`, no encoded separators (`%2f`, `%5c`), no backslashes and no empty segments (`//`), which
+        /// some services fold into others after the gateway has looked. By default (`keep`) they are data.
+        #[schemars(extend("default" = "keep", "examples" = ["strict"]))]
+        pub paths: Option<At<Paths>>,
         /// How the gateway stops: a duration, or a map with a delay.
         #[schemars(extend("default" = "10s"))]
         pub drain: Option<Drain>,
@@ -86,6 +93,34 @@ keys! {
         /// One request in so many is logged.
         #[schemars(extend("default" = 1, "examples" = [100]))]
         pub sample: Option<At<Number<1, 1_000_000>>>,
+    }
+}
+
+/// What a path may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paths {
+    /// Separators in disguise are data.
+    Keep,
+    /// They are refused.
+    Strict,
+}
+
+impl Word for Paths {
+    const WHAT: &'static str = "`keep` or `strict`";
+
+    fn parse(scalar: &Scalar) -> Result<Self, Wrong> {
+        match scalar.text.as_str() {
+            "keep" => Ok(Self::Keep),
+            "strict" => Ok(Self::Strict),
+            other => {
+                Err(Wrong::new(format!("`{}` is no way to read paths", excerpt(other)), "write `keep` or `strict`"))
+            }
+        }
+    }
+
+    fn schema() -> Schema {
+        let words = json_schema!({ "enum": ["keep", "strict"] });
+        json_schema!({ "title": "keep or strict", "anyOf": [words, { "type": "string", "pattern": "\\$\\{" }] })
     }
 }
 
