@@ -96,6 +96,7 @@ pub(super) async fn speak<S: Stream + Send + 'static>(socket: Socket<S>, read: &
 /// been idle for too long, or the worker drains.
 async fn more<S: Stream>(io: &mut Opening<Socket<S>>, read: &Bytes, link: &Link) -> bool {
     let deadline = after(link.client.idle_since.get(), link.worker.server.keepalive);
+    tracing::trace!(client = %link.client.peer, "a connection rests");
     poll_fn(|cx| {
         let told = link.seat.told_to_close(cx);
         if told {

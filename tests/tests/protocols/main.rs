@@ -2,7 +2,7 @@
 //!
 //! `conformance` asks h2spec, `curl` asks curl, `http2` is about what an HTTP/2 request becomes behind the gateway and how its
 //! connection lives and ends, `floods` about clients that abuse the protocol; `tls` is about handshakes and what goes through them,
-//! `renewal` about certificates that change, `proxied` about the PROXY protocol, `upward` about what
+//! `renewal` about certificates that change, `proxied` about the PROXY protocol, `idle` about connections that nobody uses, `upward` about what
 //! is spoken to upstreams.
 
 mod authority;
@@ -11,8 +11,10 @@ mod curl;
 mod floods;
 mod frames;
 mod http2;
+mod idle;
 mod proxied;
 mod renewal;
+
 mod stream;
 mod tls;
 mod upward;
