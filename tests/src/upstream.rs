@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use socket2::{Domain, Socket, Type};
+
 use crate::wire::{self, Body, Framing, Head};
 
 /// Heads that are kept; of more requests only the last ones.
@@ -81,8 +83,7 @@ impl Upstream {
     }
 
     fn with(serve: impl Fn(TcpStream, &Shared) + Send + Sync + 'static) -> Self {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap_or_else(|problem| panic!("a port: {problem}"));
+        let listener = listen().unwrap_or_else(|problem| panic!("a port: {problem}"));
         let address = listener.local_addr().unwrap_or_else(|problem| panic!("its port: {problem}"));
         let (shared, serve) = (Arc::new(Shared::default()), Arc::new(serve));
         let accepting = shared.clone();
@@ -177,6 +178,14 @@ impl Shared {
         }
         heads.push_back(head.clone());
     }
+}
+
+/// A listener on a free port with room for a rush: the standard library's 128 that may wait are few.
+fn listen() -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    socket.listen(4096)?;
+    Ok(socket.into())
 }
 
 /// Counts a connection down, however it ends.

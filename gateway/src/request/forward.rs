@@ -4,7 +4,6 @@
 //! on a fresh one, whatever it is; where it was written it is sent again only if it is idempotent, has no body, and no byte of
 //! an answer came. It is never sent a third time.
 
-use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use http::request::Parts;
@@ -79,7 +78,7 @@ pub async fn forward(assigned: Assigned) -> Outcome {
         let Some(client_side) = client_side else { return Err(Error::Exchange(ExchangeError::Unasked)) };
         return tunnel::open(response, lease, client_side, timeouts.idle, record.clone()).await;
     }
-    answer(response, lease, upload.as_deref(), &timeouts, &record).await
+    answer(response, lease, upload.as_deref(), &timeouts, &record)
 }
 
 /// What ends an exchange without an answer.
@@ -162,7 +161,7 @@ fn overdue(cx: &mut Context<'_>, record: &Record, upload: Option<&Transfer>, tim
 }
 
 /// Makes the client's answer of the upstream's.
-async fn answer(
+fn answer(
     response: Response<Incoming>,
     mut lease: Lease,
     upload: Option<&Transfer>,
@@ -181,9 +180,9 @@ async fn answer(
     head.version = Version::HTTP_11;
     served_by(&mut head.headers, lease.upstream(), record);
     let total = after(record.started, timeouts.total);
-    let mut body = Download::new(body, lease, record.clock.clone(), timeouts.idle, total);
-    poll_fn(|cx| Poll::Ready(body.look_ahead(cx))).await.map_err(Error::Exchange)?;
-    Ok(Response::from_parts(head, Body::Upstream(Box::new(body))))
+    let mut download = Box::new(Download::new(body, lease, record.clock.clone(), timeouts.idle, total));
+    download.look_ahead().map_err(Error::Exchange)?;
+    Ok(Response::from_parts(head, Body::Upstream(download)))
 }
 
 /// Says who answered, where the file allows it.

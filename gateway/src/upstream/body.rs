@@ -3,7 +3,7 @@
 use std::cell::{Cell, OnceCell};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -192,11 +192,12 @@ impl Download {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn look_ahead(&mut self, cx: &mut Context<'_>) -> Result<(), ExchangeError> {
+    pub fn look_ahead(&mut self) -> Result<(), ExchangeError> {
         if self.body.is_end_stream() || self.body.size_hint().exact().is_some() {
             return Ok(());
         }
-        match self.poll_piece(cx) {
+        // Nobody is to be woken: whoever gets the head asks for the body next.
+        match self.poll_piece(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Some(Ok(first))) => self.ahead = Some(Box::new(first)),
             Poll::Ready(Some(Err(error))) => return Err(ExchangeError::in_body(error)),
             Poll::Ready(None) => self.lease.give_back(),
