@@ -71,12 +71,12 @@ impl Client {
             }
         };
         hash.update(format!("{:?} {:?}", self.name, self.authorities.is_some()).as_bytes());
-        Ok(UpstreamTls::new(config, self.name.clone(), hash.digest()))
+        Ok(UpstreamTls::new(&config, self.name.clone(), hash.digest()))
     }
 }
 
 impl UpstreamTls {
-    fn new(config: ClientConfig, name: Option<ServerName<'static>>, identity: u64) -> Self {
+    fn new(config: &ClientConfig, name: Option<ServerName<'static>>, identity: u64) -> Self {
         let speaking = |protocol: &[u8]| {
             let mut config = config.clone();
             config.alpn_protocols = vec![protocol.to_vec()];
@@ -91,7 +91,7 @@ impl UpstreamTls {
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map(|builder| builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
         // The provider has the ciphers of TLS 1.3.
-        Self::new(config.unwrap_or_else(|_| unreachable!("TLS 1.3 is there")), None, 0)
+        Self::new(&config.unwrap_or_else(|_| unreachable!("TLS 1.3 is there")), None, 0)
     }
 }
 
