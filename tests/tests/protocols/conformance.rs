@@ -11,8 +11,8 @@ use crate::with;
 /// connection closes. h2spec wants it closed without a word.
 const ANSWERED_IN_HTTP1: &str = "2: Sends invalid connection preface";
 
-/// The failed tests by title, and how many passed.
-fn h2spec(port: u16, more: &[&str]) -> (Vec<String>, usize) {
+/// The failed tests by title, how many passed, and what h2spec says of the failed ones.
+fn h2spec(port: u16, more: &[&str]) -> (Vec<String>, usize, String) {
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/h2spec.sh");
     let port = port.to_string();
     let arguments = ["--strict", "-h", "127.0.0.1", "-p", &port, "-P", "/films", "-o", "10"];
@@ -22,9 +22,9 @@ fn h2spec(port: u16, more: &[&str]) -> (Vec<String>, usize) {
     let summary = summary.unwrap_or_else(|| panic!("no summary:\n{text}{}", String::from_utf8_lossy(&ran.stderr)));
     println!("h2spec {}: {summary}", more.join(" "));
     let passed = summary.split(", ").find_map(|part| part.strip_suffix(" passed")?.parse().ok());
-    let failed = text.split("Failures:").nth(1).unwrap_or_default().lines();
-    let failed = failed.filter_map(|line| line.trim().strip_prefix("\u{d7} ")).map(str::to_owned).collect();
-    (failed, passed.unwrap_or_default())
+    let failures = text.split("Failures:").nth(1).unwrap_or_default();
+    let failed = failures.lines().filter_map(|line| line.trim().strip_prefix("\u{d7} ")).map(str::to_owned).collect();
+    (failed, passed.unwrap_or_default(), failures.to_owned())
 }
 
 /// Reads a request's body before it answers, and its answer does not fit into the window that a client has at first: a stream that is
@@ -37,14 +37,14 @@ fn patient() -> Upstream {
 fn h2spec_passes_over_plain_tcp() {
     let upstream = patient();
     let gateway = with(&[], &upstream);
-    let (failed, passed) = h2spec(gateway.address.port(), &[]);
-    assert_eq!((failed, passed), (vec![ANSWERED_IN_HTTP1.to_owned()], 145));
+    let (failed, passed, why) = h2spec(gateway.address.port(), &[]);
+    assert_eq!((failed, passed), (vec![ANSWERED_IN_HTTP1.to_owned()], 145), "{why}");
 }
 
 #[test]
 fn h2spec_passes_over_tls() {
     let upstream = patient();
     let (_folder, gateway) = crate::tls::secured(&upstream, "", |authority| authority.write("films.example", "a"));
-    let (failed, passed) = h2spec(gateway.address.port(), &["-t", "-k"]);
-    assert_eq!((failed, passed), (Vec::new(), 146));
+    let (failed, passed, why) = h2spec(gateway.address.port(), &["-t", "-k"]);
+    assert_eq!((failed, passed), (Vec::new(), 146), "{why}");
 }
