@@ -18,14 +18,14 @@ use rustls::{RootCertStore, ServerConfig};
 
 use crate::table::tls::Tls;
 
-/// Which of the files of [`Tls`] is meant, certificates by their position.
+/// Which of the files is meant, certificates by their position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// A certificate.
     Cert(usize),
     /// Its key.
     Key(usize),
-    /// The authorities of clients.
+    /// The authorities of the other end.
     Authorities,
 }
 
@@ -86,9 +86,8 @@ impl Default for Tickets {
 pub fn read(tls: &Tls) -> Result<Content, Vec<Broken>> {
     let mut broken = Vec::new();
     let mut file = |part, path: &Path| {
-        let read = std::fs::read(path);
-        read.unwrap_or_else(|error| {
-            broken.push(Broken { part, why: format!("{} can't be read: {error}", path.display()) });
+        content_of(part, path).unwrap_or_else(|problem| {
+            broken.push(problem);
             Vec::new()
         })
     };
@@ -97,6 +96,10 @@ pub fn read(tls: &Tls) -> Result<Content, Vec<Broken>> {
         pairs.map(|(at, pair)| (file(Part::Cert(at), &pair.cert.path), file(Part::Key(at), &pair.key.path))).collect();
     let authorities = tls.clients.as_ref().map(|clients| file(Part::Authorities, &clients.authorities.path));
     if broken.is_empty() { Ok(Content { pairs, authorities }) } else { Err(broken) }
+}
+
+fn content_of(part: Part, path: &Path) -> Result<Vec<u8>, Broken> {
+    std::fs::read(path).map_err(|error| Broken { part, why: format!("{} can't be read: {error}", path.display()) })
 }
 
 /// What the listener serves by.
@@ -134,7 +137,7 @@ pub fn server(tls: &Tls, content: &Content, tickets: &Tickets) -> Result<Arc<Ser
     Ok(Arc::new(config))
 }
 
-pub(crate) fn provider() -> Arc<CryptoProvider> {
+fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
@@ -145,18 +148,30 @@ fn chain(part: Part, path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'stat
     if chain.is_empty() { Err(wrong("there is no certificate in it")) } else { Ok(chain) }
 }
 
+fn private_key(part: Part, path: &Path, pem: &[u8]) -> Result<PrivateKeyDer<'static>, Broken> {
+    // The library's words are not repeated: they might quote what they don't understand.
+    let wrong =
+        |_| Broken { part, why: format!("{}: there is no private key in it, or it is encrypted", path.display()) };
+    PrivateKeyDer::from_pem_slice(pem).map_err(wrong)
+}
+
+fn authorities(path: &Path, pem: &[u8]) -> Result<Arc<RootCertStore>, Broken> {
+    let mut roots = RootCertStore::empty();
+    for authority in chain(Part::Authorities, path, pem)? {
+        let wrong = |error| Broken { part: Part::Authorities, why: format!("{}: {error}", path.display()) };
+        roots.add(authority).map_err(wrong)?;
+    }
+    Ok(Arc::new(roots))
+}
+
 fn certified(tls: &Tls, at: usize, cert: &[u8], key: &[u8], provider: &CryptoProvider) -> Result<CertifiedKey, Broken> {
     let pair = &tls.certificates[at];
     let (cert_path, key_path) = (&pair.cert.path, &pair.key.path);
     let wrong = |part, why: String| Broken { part, why };
     let chain = chain(Part::Cert(at), cert_path, cert)?;
-    // The library's words are not repeated: they might quote what they don't understand.
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| {
-        wrong(Part::Key(at), format!("{}: there is no private key in it, or it is encrypted", key_path.display()))
-    })?;
     let key = provider
         .key_provider
-        .load_private_key(key)
+        .load_private_key(private_key(Part::Key(at), key_path, key)?)
         .map_err(|_| wrong(Part::Key(at), format!("{}: not a kind of key that is used here", key_path.display())))?;
     let certified = CertifiedKey::new(chain, key);
     certified.keys_match().map_err(|error| match error {
@@ -174,14 +189,10 @@ type Verifier = Arc<dyn rustls::server::danger::ClientCertVerifier>;
 fn clients(tls: &Tls, content: &Content, provider: &Arc<CryptoProvider>) -> Result<Option<Verifier>, Broken> {
     let (Some(clients), Some(pem)) = (&tls.clients, &content.authorities) else { return Ok(None) };
     let path = &clients.authorities.path;
-    let wrong = |error: String| Broken { part: Part::Authorities, why: format!("{}: {error}", path.display()) };
-    let mut roots = RootCertStore::empty();
-    for authority in chain(Part::Authorities, path, pem)? {
-        roots.add(authority).map_err(|error| wrong(error.to_string()))?;
-    }
-    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+    let builder = WebPkiClientVerifier::builder_with_provider(authorities(path, pem)?, provider.clone());
     let builder = if clients.required { builder } else { builder.allow_unauthenticated() };
-    builder.build().map(Some).map_err(|error| wrong(error.to_string()))
+    let wrong = |error| Broken { part: Part::Authorities, why: format!("{}: {error}", path.display()) };
+    builder.build().map(Some).map_err(wrong)
 }
 
 /// The certificates by the names that they are for.

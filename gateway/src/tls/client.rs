@@ -3,27 +3,13 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::provider;
+use super::{Broken, Part, authorities, chain, content_of, private_key, provider};
 use crate::table::UpstreamTls;
 use crate::table::tls::{Pair, Source};
-
-/// What is wrong with which of the files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// The authorities: of the file, or of the system.
-    Authorities,
-    /// The certificate that the gateway shows.
-    Cert,
-    /// Its key.
-    Key,
-}
-
-type Wrong = (Part, String);
 
 /// The settings.
 #[derive(Debug)]
@@ -41,33 +27,31 @@ impl Client {
     ///
     /// # Errors
     /// The first one that can't be used.
-    pub(crate) fn read(&self) -> Result<UpstreamTls, Wrong> {
+    pub(crate) fn read(&self) -> Result<UpstreamTls, Broken> {
         let mut hash = Xxh3::new();
         let mut file = |part, path: &Path| {
-            let read =
-                std::fs::read(path).map_err(|error| (part, format!("{} can't be read: {error}", path.display())))?;
+            let read = content_of(part, path)?;
             // With its length: two files are not one with the same text.
             hash.update(&read.len().to_le_bytes());
             hash.update(&read);
             Ok(read)
         };
         let roots = match &self.authorities {
-            Some(source) => Arc::new(authorities(&source.path, &file(Part::Authorities, &source.path)?)?),
+            Some(Source { path, .. }) => authorities(path, &file(Part::Authorities, path)?)?,
             None => of_system()?,
         };
         let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
         // Only a provider without a single cipher of these versions fails here.
-        let builder = builder.map_err(|error| (Part::Authorities, error.to_string()))?.with_root_certificates(roots);
+        let builder = builder.map_err(|error| Broken { part: Part::Authorities, why: error.to_string() })?;
+        let builder = builder.with_root_certificates(roots);
         let config = match &self.identity {
             None => builder.with_no_client_auth(),
-            Some(Pair { cert, key }) => {
-                let chain = certificates(Part::Cert, &cert.path, &file(Part::Cert, &cert.path)?)?;
-                let path = key.path.display();
-                // The library's words are not repeated: they might quote what they don't understand.
-                let key = PrivateKeyDer::from_pem_slice(&file(Part::Key, &key.path)?)
-                    .map_err(|_| (Part::Key, format!("{path}: there is no private key in it, or it is encrypted")))?;
-                let wrong = |error| (Part::Key, format!("{path} does not go with {}: {error}", cert.path.display()));
-                builder.with_client_auth_cert(chain, key).map_err(wrong)?
+            Some(Pair { cert: Source { path: cert, .. }, key: Source { path: key, .. } }) => {
+                let own = chain(Part::Cert(0), cert, &file(Part::Cert(0), cert)?)?;
+                let secret = private_key(Part::Key(0), key, &file(Part::Key(0), key)?)?;
+                let why = |error| format!("{} does not go with {}: {error}", key.display(), cert.display());
+                let wrong = |error| Broken { part: Part::Key(0), why: why(error) };
+                builder.with_client_auth_cert(own, secret).map_err(wrong)?
             }
         };
         hash.update(format!("{:?} {:?}", self.name, self.authorities.is_some()).as_bytes());
@@ -95,23 +79,8 @@ impl UpstreamTls {
     }
 }
 
-fn certificates(part: Part, path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Wrong> {
-    let wrong = |why: &str| (part, format!("{}: {why}", path.display()));
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let chain = chain.map_err(|error| wrong(&format!("not PEM: {error}")))?;
-    if chain.is_empty() { Err(wrong("there is no certificate in it")) } else { Ok(chain) }
-}
-
-fn authorities(path: &Path, pem: &[u8]) -> Result<RootCertStore, Wrong> {
-    let mut roots = RootCertStore::empty();
-    for authority in certificates(Part::Authorities, path, pem)? {
-        roots.add(authority).map_err(|error| (Part::Authorities, format!("{}: {error}", path.display())))?;
-    }
-    Ok(roots)
-}
-
 /// Whom the system believes, read once.
-fn of_system() -> Result<Arc<RootCertStore>, Wrong> {
+fn of_system() -> Result<Arc<RootCertStore>, Broken> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
     let roots = ROOTS.get_or_init(|| {
         let mut roots = RootCertStore::empty();
@@ -121,7 +90,7 @@ fn of_system() -> Result<Arc<RootCertStore>, Wrong> {
     });
     if roots.is_empty() {
         let why = "this system has no certificate authorities: install them (Debian: ca-certificates), or name a file in `tls.ca`";
-        return Err((Part::Authorities, why.to_owned()));
+        return Err(Broken { part: Part::Authorities, why: why.to_owned() });
     }
     Ok(roots.clone())
 }

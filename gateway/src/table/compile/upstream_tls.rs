@@ -8,7 +8,8 @@ use crate::table::file::upstream::{Protocol as Written, UpstreamSettings};
 use crate::table::problem::{Problem, Problems, Span};
 use crate::table::tls::{Pair, Source};
 use crate::table::{Protocol, UpstreamTls};
-use crate::tls::client::{Client, Part};
+use crate::tls::client::Client;
+use crate::tls::{Broken, Part};
 
 /// TLS to an upstream before and after its files are read.
 #[derive(Debug)]
@@ -77,11 +78,11 @@ impl PlannedTls {
     pub(super) fn read_files(&mut self, problems: &mut Vec<Problem>) {
         match self.settings.read() {
             Ok(loaded) => self.loaded = Some(loaded),
-            Err((part, why)) => {
+            Err(Broken { part, why }) => {
                 let span = match (part, &self.settings.authorities, &self.settings.identity) {
                     (Part::Authorities, Some(source), _) => source.span,
-                    (Part::Cert, _, Some(pair)) => pair.cert.span,
-                    (Part::Key, _, Some(pair)) => pair.key.span,
+                    (Part::Cert(_), _, Some(pair)) => pair.cert.span,
+                    (Part::Key(_), _, Some(pair)) => pair.key.span,
                     _ => self.span,
                 };
                 problems.push(Problem::error(span, why));
