@@ -11,7 +11,7 @@ use crate::folder::Folder;
 use crate::http::{self, Answer};
 use crate::process::Process;
 use crate::scrape::Scrape;
-use crate::until;
+use crate::{until, until_ok};
 
 /// What a gateway is started with.
 #[derive(Debug)]
@@ -197,9 +197,16 @@ impl Gateway {
     /// Waits for a state of the metrics; the scrape that has it.
     ///
     /// # Panics
-    /// It does not come about.
+    /// It does not come about; with all requests that were counted.
     pub fn counted(&self, what: &str, state: impl Fn(&Scrape) -> bool) -> Scrape {
-        until(what, || Some(self.scrape()).filter(&state))
+        until_ok(what, || {
+            let scrape = self.scrape();
+            if state(&scrape) {
+                Ok(scrape)
+            } else {
+                Err(scrape.find("gateway_requests_total", &[]).into_iter().cloned().collect::<Vec<_>>())
+            }
+        })
     }
 
     /// The number of the table that governs requests now, as an answer says it.

@@ -23,22 +23,31 @@ pub mod servers;
 pub mod upstream;
 pub mod wire;
 
+use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 /// How long a state may take to come about; far above what it takes, for machines that do other things too.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Asks every few milliseconds until `state` answers; the one place where a test waits.
+/// Asks every few milliseconds until `state` answers.
 ///
 /// # Panics
 /// After [`PATIENCE`], with what was waited for.
 pub fn until<T>(what: &str, mut state: impl FnMut() -> Option<T>) -> T {
+    until_ok(what, || state().ok_or("it is not so"))
+}
+
+/// Asks every few milliseconds until `state` is well; the one place where a test waits.
+///
+/// # Panics
+/// After [`PATIENCE`], with what was waited for and how it stood at last.
+pub fn until_ok<T, E: Debug>(what: &str, mut state: impl FnMut() -> Result<T, E>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
-        if let Some(reached) = state() {
-            return reached;
+        match state() {
+            Ok(reached) => return reached,
+            Err(still) => assert!(Instant::now() < end, "after {PATIENCE:?} still not: {what}; {still:?}"),
         }
-        assert!(Instant::now() < end, "after {PATIENCE:?} still not: {what}");
         std::thread::park_timeout(Duration::from_millis(10));
     }
 }

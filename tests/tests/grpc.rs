@@ -50,10 +50,11 @@ fn calls_streams_trailers_deadlines_and_cancellation_pass_both_ways() {
     ));
     let (held, said) = call(&gateway.address.to_string());
     assert_eq!(held, CASES.map(str::to_owned).into(), "{said}");
-    // 500 of `many`, the calls of the others and those that ask whether a client has left; two were left by their clients.
+    // 500 of `many`, the calls of the others and those that ask whether a client has left. One client left its call; where a deadline
+    // passed, either the client left first, or the service said so first.
     gateway.counted("every call is counted once", |scrape| {
         let of = |code| scrape.value("gateway_requests_total", &[("route", "all"), ("code", code)]);
-        (of("2xx"), of("4xx"), of("5xx")) == (508.0, 2.0, 0.0)
+        of("5xx") == 0.0 && [(508.0, 2.0), (509.0, 1.0)].contains(&(of("2xx"), of("4xx")))
     });
     gateway.counted("calls share connections", |scrape| {
         let opened = scrape.value("gateway_upstream_connects_total", &[("upstream", "films"), ("outcome", "ok")]);
