@@ -224,8 +224,9 @@ pub fn strip(head: &mut Parts, found: &Found) {
         if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
             head.headers.insert(HOST, host);
         }
-        let target = head.uri.path_and_query().cloned();
-        head.uri = target.map_or_else(|| Uri::from_static("/"), Uri::from);
+        // Of `http://a.test#b` nothing would be left.
+        let target = head.uri.path_and_query().cloned().map(Uri::from).filter(|target| !target.path().is_empty());
+        head.uri = target.unwrap_or_else(|| Uri::from_static("/"));
     }
 }
 

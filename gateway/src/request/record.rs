@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use http::header::CONNECTION;
 use http::{HeaderName, HeaderValue, Method, Response, Version};
+use http_body::Body as _;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tower::Service;
@@ -81,6 +83,8 @@ pub struct Record {
     line: Option<Box<Line>>,
     head_only: bool,
     http2: bool,
+    /// Its body ends where its last chunk says, and not after a number of bytes.
+    chunked: bool,
     status: Cell<u16>,
     complete: Cell<bool>,
     left: Cell<bool>,
@@ -104,6 +108,7 @@ impl Record {
             upload: OnceCell::new(),
             line: worker.log.as_ref().and_then(|log| log.begin(&request)),
             head_only: request.method() == Method::HEAD,
+            chunked: request.version() == Version::HTTP_11 && request.body().size_hint().exact().is_none(),
             status: Cell::new(0),
             complete: Cell::new(false),
             left: Cell::new(false),
@@ -180,7 +185,17 @@ impl Record {
         if self.head_only {
             self.complete();
         }
+        if self.chunked && !self.is_read_to_its_end() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            self.client.linger.set(true);
+        }
         response.map(|body| Counted::new(body, self))
+    }
+
+    /// Whether it is certain where a chunked body ended. What hyper can't read as trailers it passes over without a word, up to an empty
+    /// line that may be the end of somebody's next head: a body with trailers is its connection's last, and so is one that nobody looked at.
+    fn is_read_to_its_end(&self) -> bool {
+        self.upload.get().is_some_and(|upload| upload.ended.get() && !upload.trailers.get())
     }
 
     fn refuse(&self, error: &Error) -> Response<Body> {

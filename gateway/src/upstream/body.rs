@@ -27,6 +27,8 @@ pub struct Transfer {
     pub last: Cell<Instant>,
     /// Whether the body has ended.
     pub ended: Cell<bool>,
+    /// Whether it ended in trailers.
+    pub trailers: Cell<bool>,
     /// Whether the next piece is asked for and has not come: it is the client that keeps everyone waiting.
     pub starved: Cell<bool>,
     /// What holds it back, if its client waits to be asked for it.
@@ -90,6 +92,7 @@ impl Upload {
             bytes: Cell::new(0),
             last,
             ended: Cell::new(false),
+            trailers: Cell::new(false),
             starved: Cell::new(false),
             expectation: OnceCell::new(),
             stream,
@@ -128,6 +131,7 @@ impl Body for Upload {
                     return Poll::Ready(Some(Err(UploadError::Trailers)));
                 }
                 transfer.last.set(Instant::now());
+                transfer.trailers.set(frame.is_trailers());
                 transfer.ended.set(body.is_end_stream());
             }
             Poll::Ready(None) => transfer.ended.set(true),
