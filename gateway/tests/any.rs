@@ -1,11 +1,14 @@
 //! Property tests of the cold path: a file made from a plan means that plan, and no text whatever makes it panic.
 
+#[path = "fuzz/targets/config.rs"]
+mod config;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
 use gateway::metrics::Metrics;
 use gateway::table::compile::plan;
-use gateway::table::problem::{Report, Severity};
+use gateway::table::problem::Report;
 use gateway::table::{Action, Table};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -127,22 +130,6 @@ fn spoil(text: &mut String, place: usize, length: usize, with: &str) {
     text.replace_range(start..end, with);
 }
 
-fn inside(report: &Report, text: &str) {
-    assert!(report.problems().iter().any(|problem| problem.severity == Severity::Error), "refused without a reason");
-    let lines: Vec<&str> = text.lines().collect();
-    for problem in report.problems() {
-        for span in [Some(problem.span), problem.also.as_ref().map(|(span, _)| *span)].into_iter().flatten() {
-            let (line, column) = (span.line as usize, span.column as usize);
-            assert!((1..=lines.len().max(1)).contains(&line), "line {line} of {}: {problem:?}", lines.len());
-            let width = lines.get(line - 1).map_or(0, |line| line.chars().count());
-            assert!((1..=width + 1).contains(&column), "column {column} of {width}: {problem:?}");
-            assert!((span.start + span.len) as usize <= text.len() + 1, "{problem:?}");
-        }
-    }
-    // Printing is part of the promise.
-    assert!(!report.render(true).is_empty() && !report.summary().is_empty());
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -184,16 +171,12 @@ proptest! {
             let length = text.len();
             spoil(&mut text, at, length, "");
         }
-        if let Err(report) = judge(&text) {
-            inside(&report, &text);
-        }
+        config::take(&text);
     }
 
     #[test]
     fn any_text_at_all_is_a_table_or_problems_inside_it(text in "(\\PC|[\\n\\t :\\-{}\\[\\]\"'#&*!|>%@$,?~.0-9a-z]){0,300}") {
-        if let Err(report) = judge(&text) {
-            inside(&report, &text);
-        }
+        config::take(&text);
     }
 }
 

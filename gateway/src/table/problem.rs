@@ -48,6 +48,18 @@ impl From<serde_saphyr::Location> for Span {
     }
 }
 
+/// The lines of a text as YAML counts them, without their ends, and where each begins: LF, CR LF and CR alone end one.
+pub fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let rest = text.get(start..).filter(|rest| !rest.is_empty())?;
+        let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
+        let line = (start, &rest[..end]);
+        start += end + if rest[end..].starts_with("\r\n") { 2 } else { 1 };
+        Some(line)
+    })
+}
+
 /// Whether a problem refuses the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {

@@ -255,6 +255,10 @@ impl Body for Download {
             }
             Poll::Ready(Some(Ok(frame))) => {
                 this.waiting = None;
+                // hyper passes over what it can't read as trailers: where they ended is uncertain, and what comes after them is not trusted.
+                if frame.is_trailers() && this.lease.connection().is_some() {
+                    this.lease.discard();
+                }
                 this.give_back_at_end();
                 Poll::Ready(Some(Ok(frame)))
             }

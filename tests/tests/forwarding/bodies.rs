@@ -88,7 +88,11 @@ fn trailers_pass_both_ways() {
     assert_eq!((answer.text().as_str(), answer.header("trailer")), ("abc", Some("x-back")));
     assert_eq!(answer.trailers, [("x-back".to_owned(), "42".to_owned())]);
     assert_eq!((upstream.head().header("te"), upstream.head().header("trailer")), (Some("trailers"), Some("x-sum")));
-    assert_eq!(client.get("/").text(), "abc", "the connection goes on");
+    assert_eq!(
+        answer.header("connection"),
+        Some("close"),
+        "where trailers end is uncertain, and nothing is read after them"
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, MessageFormatter as _, UserMessageFormatter};
 
-use crate::table::problem::{Problem, Span};
+use crate::table::problem::{Problem, Span, lines};
 
 /// The first syntax error, duplicate key or exceeded limit.
 pub(super) fn problem(error: &Error, text: &str) -> Problem {
@@ -50,7 +50,7 @@ fn message(error: &Error) -> String {
 }
 
 fn help(error: &Error, message: &str, span: Span, text: &str) -> Option<String> {
-    let line = text.lines().nth(span.line as usize - 1).unwrap_or_default();
+    let (_, line) = lines(text).nth(span.line as usize - 1).unwrap_or_default();
     let help = match error {
         Error::DuplicateMappingKey { .. } => "keep one of them",
         Error::UnknownAnchor { .. } => "a value that begins with `*` needs quotes: \"*.example.com\"",
@@ -71,15 +71,14 @@ fn help(error: &Error, message: &str, span: Span, text: &str) -> Option<String> 
 /// The parser's place, moved to where there is text, with its byte offset where the parser gave none.
 fn place(span: Span, text: &str) -> Span {
     let narrow = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-    let lines = narrow(text.lines().count().max(1));
-    let line = span.line.min(lines);
-    let content = text.lines().nth(line as usize - 1).unwrap_or_default();
+    let last = narrow(lines(text).count().max(1));
+    let line = span.line.min(last);
+    let (before, content) = lines(text).nth(line as usize - 1).unwrap_or_default();
     let end = content.chars().count() + 1;
-    let column = if span.line > lines { end } else { end.min(span.column as usize) };
+    let column = if span.line > last { end } else { end.min(span.column as usize) };
     if span.len > 0 {
         return Span { line, column: narrow(column), ..span };
     }
-    let before: usize = text.split_inclusive('\n').take(line as usize - 1).map(str::len).sum();
     let within: usize = content.chars().take(column - 1).map(char::len_utf8).sum();
     Span { line, column: narrow(column), start: narrow(before + within), len: 1 }
 }

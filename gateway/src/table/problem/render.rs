@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use super::{Problem, Problems, Severity, Span};
+use super::{Problem, Problems, Severity, Span, lines};
 
 /// More problems than this are counted, not printed: nobody reads the rest.
 const PRINTED: usize = 100;
@@ -98,14 +98,14 @@ impl Report {
 
     /// The line of `span` with a mark under it.
     fn snippet(&self, out: &mut String, span: Span, label: &str, margin: usize, mark: char, paint: &Paint) {
-        let Some(line) = self.text.lines().nth(span.line as usize - 1) else { return };
+        let Some((_, line)) = lines(&self.text).nth(span.line as usize - 1) else { return };
         let bar = paint.with(Hue::Blue, "|");
         let number = paint.with(Hue::Blue, &format!("{:margin$}", span.line));
         let column = span.column as usize - 1;
         let skipped = column.saturating_sub(WIDTH / 2);
         let shown: String =
             line.chars().skip(skipped).take(WIDTH).map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let chars = span.slice(&self.text).lines().next().map_or(1, |first| first.trim_end().chars().count());
+        let chars = lines(span.slice(&self.text)).next().map_or(1, |(_, first)| first.trim_end().chars().count());
         let end = shown.chars().count().saturating_sub(column - skipped).max(1);
         let marks = mark.to_string().repeat(chars.clamp(1, end));
         let indent = " ".repeat(column - skipped);
@@ -172,6 +172,16 @@ mod tests {
         let expected = "error: weights add up to 90\n --> r.yaml:2:9\n  |\n2 |   movi: 40\n  |         ^^\n  |\n1 | abcd\n  | ---- here\n  = help: write 50\n\n";
         assert_eq!(report.to_string(), expected);
         assert_eq!(report.summary(), "r.yaml:2:9: weights add up to 90");
+    }
+
+    #[test]
+    fn a_line_is_shown_whatever_ends_it() {
+        for text in ["a\nbc\nd", "a\r\nbc\r\nd", "a\rbc\rd"] {
+            let mut problems = Problems::default();
+            problems.error(span(2, 1, text.find('b').unwrap_or_default() as u32, 2), "odd");
+            let report = Report::new("r.yaml", text, problems).to_string();
+            assert_eq!(report, "error: odd\n --> r.yaml:2:1\n  |\n2 | bc\n  | ^^\n\n");
+        }
     }
 
     #[test]

@@ -42,7 +42,9 @@ fn judge(text: &str) -> Result<Plan, Box<Report>> {
 
 /// Every problem is at a place of the text, says something, and can be printed.
 fn shown(report: &Report, text: &str, worst: Severity) {
-    let lines: Vec<&str> = text.lines().collect();
+    // CR alone ends a line in YAML.
+    let lf = text.replace("\r\n", "\n").replace('\r', "\n");
+    let lines: Vec<&str> = lf.lines().collect();
     for problem in report.problems() {
         assert!(problem.severity >= worst && !problem.message.trim().is_empty(), "{problem:?}");
         for span in [Some(problem.span), problem.also.as_ref().map(|(span, _)| *span)].into_iter().flatten() {

@@ -6,6 +6,7 @@ use arbitrary::{Result, Unstructured};
 use gateway::metrics::Metrics;
 use gateway::table::compile::plan;
 use gateway::table::matcher::NoRoute;
+use gateway::table::problem::Report;
 use gateway::table::{RouteId, Table};
 
 use super::reference::{Asked, Wanted, naive};
@@ -33,25 +34,25 @@ fn try_run(bytes: &[u8]) -> Result<bool> {
     Ok(found)
 }
 
-/// The table of those routes that no other one hides: a file with hidden ones is refused.
-fn reachable(wanted: Vec<Wanted>) -> (Vec<Wanted>, Table) {
-    if let Some(table) = table(&wanted) {
-        return (wanted, table);
+/// The table of those routes that no other one hides: a file with hidden ones is refused, and says which they are.
+fn reachable(mut routes: Vec<Wanted>) -> (Vec<Wanted>, Table) {
+    loop {
+        let report = match table(&routes) {
+            Ok(table) => return (routes, table),
+            Err(report) => report,
+        };
+        let hidden = |at: usize| format!("no request can reach route `r{at}`:");
+        let is_hidden = |at: usize| report.problems().iter().any(|problem| problem.message.starts_with(&hidden(at)));
+        let before = routes.len();
+        let mut at = 0..;
+        routes.retain(|_| !at.next().is_some_and(is_hidden));
+        assert!(routes.len() < before, "{report}");
     }
-    let mut kept: Vec<Wanted> = Vec::new();
-    for route in wanted {
-        kept.push(route);
-        if table(&kept).is_none() {
-            kept.pop();
-        }
-    }
-    let table = table(&kept).expect("every route of it was accepted");
-    (kept, table)
 }
 
-fn table(routes: &[Wanted]) -> Option<Table> {
+fn table(routes: &[Wanted]) -> std::result::Result<Table, Box<Report>> {
     let mut text = "upstreams: { u: http://127.0.0.1:1 }\nroutes:\n".to_owned();
     routes.iter().enumerate().for_each(|(at, route)| route.write(at, &mut text));
-    let plan = plan(&text, Path::new("made.yaml"), &|_| None).ok()?;
-    Some(plan.into_table(None, &Metrics::new(1, &[], &[])))
+    let plan = plan(&text, Path::new("made.yaml"), &|_| None)?;
+    Ok(plan.into_table(None, &Metrics::new(1, &[], &[])))
 }
