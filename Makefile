@@ -1,6 +1,6 @@
 # What one does with this repository. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test postman bench dist check need
+.PHONY: help run test fuzz postman bench dist check need
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,11 @@ run: need ## the whole system in one process: gateway :8000, admin :9901, monoli
 
 test: need ## every test, on real PostgreSQL and Kafka; installs what is missing, leaves nothing running
 	@tests/run
+
+# `make fuzz SECONDS=600` for longer. What it finds is for people; `make test` replays what it has found before.
+SECONDS ?= 60
+fuzz: need ## every fuzz target for a minute, on a nightly compiler: config, matcher, paths, framing (SECONDS=600 for longer)
+	@tests/tools/fuzz.sh run $(SECONDS)
 
 postman: ## the Postman collection against what `make run` started
 	@tests/tools/newman.sh run tests/postman/cinemaabyss.json

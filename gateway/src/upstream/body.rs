@@ -132,7 +132,8 @@ impl Body for Upload {
                 }
                 transfer.last.set(Instant::now());
                 transfer.trailers.set(frame.is_trailers());
-                transfer.ended.set(body.is_end_stream());
+                // Whoever writes them asks for nothing after trailers.
+                transfer.ended.set(frame.is_trailers() || body.is_end_stream());
             }
             Poll::Ready(None) => transfer.ended.set(true),
             Poll::Ready(Some(Err(_))) | Poll::Pending => {}

@@ -177,10 +177,12 @@ impl Connection {
     /// Lets the connection run as a task of its own until it ends: for an upload that outlives its answer's head.
     pub(super) fn detach(self) {
         let Self { driver, open, sender, .. } = self;
+        // Nothing more will be sent on it: it ends with what it is doing.
+        drop(sender);
         tokio::task::spawn_local(async move {
             // How such a connection ends is told by its bodies; there is nobody else to tell.
             let _ended = driver.await;
-            drop((open, sender));
+            drop(open);
         });
     }
 }

@@ -35,6 +35,38 @@ fn connections_are_used_again() {
 }
 
 #[test]
+fn an_upload_with_trailers_gives_its_connection_back() {
+    let upstream = Upstream::named("films");
+    let gateway = before(&upstream);
+    for _ in 0..10 {
+        let mut client = gateway.connect();
+        let head = client.head("POST", "/", &[("transfer-encoding", "chunked")], 0);
+        client.send(head + "5\r\norder\r\n0\r\nx-sum: 1\r\n\r\n").expect("it is sent");
+        assert_eq!(client.answer().expect("it is answered").status, 200);
+    }
+    assert_eq!((upstream.accepted(), upstream.requests()), (1, 10));
+}
+
+#[test]
+fn a_connection_whose_upload_outlived_its_answer_ends_with_it() {
+    let upstream = Upstream::new(|exchange| {
+        exchange.write("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nearly")?;
+        exchange.body().map(|_| ())
+    });
+    let gateway = before(&upstream);
+    let mut client = gateway.connect();
+    let head = client.head("POST", "/", &[], 10);
+    client.send(head + "order").expect("it is sent");
+    assert_eq!(client.answer().expect("it is answered").text(), "early");
+    client.send("order").expect("it is sent");
+    assert_eq!(client.get("/").text(), "early", "the client's connection goes on");
+    tests::until("nobody keeps the upload's connection", || (upstream.open() <= 1).then_some(()));
+    gateway.counted("nor counts it", |scrape| {
+        scrape.value("gateway_upstream_connections", &[("upstream", "films"), ("state", "active")]) == 0.0
+    });
+}
+
+#[test]
 fn a_get_on_a_stale_connection_is_sent_once_more() {
     let upstream = forgetful();
     let gateway = before(&upstream);

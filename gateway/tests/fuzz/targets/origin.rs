@@ -4,12 +4,16 @@
 use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::reading::{Not, Reader, Request};
 
 /// Runs whose requests may still be on their way.
 const REMEMBERED: usize = 256;
+
+/// Connections that a gateway may have to an origin whose clients come one after the other: a few rest, a few are being closed.
+const CONNECTIONS: usize = 100;
 
 /// What one connection of a client sends, and what of it may come out at the other side.
 #[derive(Clone, Debug)]
@@ -75,6 +79,7 @@ pub struct Origin {
     pub address: SocketAddr,
     runs: Mutex<VecDeque<(u32, Run, usize)>>,
     complaints: Mutex<Vec<String>>,
+    open: AtomicUsize,
 }
 
 impl Origin {
@@ -82,12 +87,17 @@ impl Origin {
     pub fn start() -> Arc<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = listener.local_addr().expect("an address");
-        let origin = Arc::new(Self { address, runs: Mutex::default(), complaints: Mutex::default() });
+        let origin =
+            Arc::new(Self { address, runs: Mutex::default(), complaints: Mutex::default(), open: AtomicUsize::new(0) });
         let serving = origin.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let origin = serving.clone();
-                std::thread::spawn(move || origin.serve(stream));
+                origin.open.fetch_add(1, Relaxed);
+                std::thread::spawn(move || {
+                    origin.serve(stream);
+                    origin.open.fetch_sub(1, Relaxed);
+                });
             }
         });
         origin
@@ -106,6 +116,8 @@ impl Origin {
     pub fn complain(&self) {
         let complaints = lock(&self.complaints);
         assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+        let open = self.open.load(Relaxed);
+        assert!(open <= CONNECTIONS, "{open} connections are open: somebody forgets them");
     }
 
     fn serve(&self, mut stream: TcpStream) {
