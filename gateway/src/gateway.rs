@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::admin::{self, Admin};
 use crate::metrics::Metrics;
+use crate::names::{Follower, Names};
 use crate::request::error::Error as RequestError;
 use crate::request::log::Writer;
 use crate::server::{Applied, Certificates, Entrance, REASONS, Setup, Workers, told};
@@ -75,7 +76,7 @@ impl Gateway {
     /// [`StartError`]; nothing is left running then.
     pub fn start(options: &Options) -> Result<Self, StartError> {
         let path = options.routes.clone();
-        let (text, in_force) = first_table(&path).map_err(StartError::Routes)?;
+        let (text, in_force, follower) = first_table(&path).map_err(StartError::Routes)?;
         let table = in_force.tables.load_full();
         let server = table.server.clone();
         let (listener, address) = bind(server.listen, "listen")?;
@@ -107,6 +108,7 @@ impl Gateway {
                 () = look_at_hangup(looks, hearing) => {}
                 () = follow(path, text, in_force, asked) => {}
                 () = certificates => {}
+                () = follower.run() => {}
                 served = admin::serve(admin_listener, admin) => tracing::error!(?served, "the admin listener ended"),
                 _ = stopped => {}
             }
@@ -145,13 +147,14 @@ pub fn wait_for_valid(path: &Path) {
 }
 
 /// Compiles the file for the first time.
-fn first_table(path: &Path) -> Result<(String, Arc<InForce>), String> {
+fn first_table(path: &Path) -> Result<(String, Arc<InForce>, Follower), String> {
     let text = read(path)?;
     let plan =
         plan(&text, path, &environment::process).and_then(Plan::with_files).map_err(|report| report.to_string())?;
     let metrics = Arc::new(Metrics::new(plan.server.workers, RequestError::REASONS, REASONS));
-    let table = plan.into_table(None, &metrics);
-    Ok((text, Arc::new(InForce::new(table, metrics))))
+    let (names, follower) = Names::new(plan.server.resolver.clone());
+    let table = plan.into_table(None, &metrics, &names);
+    Ok((text, Arc::new(InForce::new(table, metrics, names)), follower))
 }
 
 /// Binds plainly, without sharing the port, so that a second gateway on it fails loudly.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use gateway::metrics::Metrics;
+use gateway::names::Names;
 use gateway::table::compile::plan;
 use gateway::table::problem::{Report, Severity};
 use gateway::table::{Action, Table};
@@ -83,7 +84,7 @@ fn written(routes: &[Does]) -> String {
 
 fn judge(text: &str) -> Result<Table, Box<Report>> {
     let unset = |_: &str| None;
-    plan(text, Path::new("routes.yaml"), &unset).map(|plan| plan.into_table(None, &Metrics::new(1, &[], &[])))
+    plan(text, Path::new("routes.yaml"), &unset).map(|plan| plan.into_table(None, &Metrics::new(1, &[], &[]), &Names::new(None).0))
 }
 
 /// What a text may be spoiled with.

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use gateway::metrics::Metrics;
+use gateway::names::Names;
 use gateway::request::error::Error;
 use gateway::table::compile::plan;
 use gateway::table::matcher::NoRoute;
@@ -73,7 +74,7 @@ fn table(routes: &[Wanted]) -> Option<Table> {
         text += if route.query { "    query: { lang: ru }\n" } else { "" };
     }
     let plan = plan(&text, Path::new("made.yaml"), &|_| None).ok()?;
-    Some(plan.into_table(None, &Metrics::new(1, Error::REASONS, &[])))
+    Some(plan.into_table(None, &Metrics::new(1, Error::REASONS, &[]), &Names::new(None).0))
 }
 
 fn request(asked: &Asked) -> http::Request<()> {
