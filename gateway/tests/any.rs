@@ -84,7 +84,8 @@ fn written(routes: &[Does]) -> String {
 
 fn judge(text: &str) -> Result<Table, Box<Report>> {
     let unset = |_: &str| None;
-    plan(text, Path::new("routes.yaml"), &unset).map(|plan| plan.into_table(None, &Metrics::new(1, &[], &[]), &Names::new(None).0))
+    plan(text, Path::new("routes.yaml"), &unset)
+        .map(|plan| plan.into_table(None, &Metrics::new(1, &[], &[]), &Names::new(None).0))
 }
 
 /// What a text may be spoiled with.

@@ -69,7 +69,7 @@ impl Addresses {
         match (&before.failure, &after.failure) {
             (None, Some(why)) => {
                 let kept = after.addresses.len();
-                tracing::warn!(upstream, name, why, kept, "cannot look up a name, the last addresses stay in use");
+                tracing::warn!(upstream, name, why, kept, "cannot look up a name");
             }
             _ if before.addresses != after.addresses => {
                 tracing::info!(upstream, name, addresses = ?after.addresses, "a name has new addresses");
