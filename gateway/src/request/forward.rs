@@ -25,7 +25,7 @@ static X_SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 
 /// Forwards a request and waits for the head of the answer.
 pub async fn forward(assigned: Assigned) -> Outcome {
-    let Assigned { mut request, record, route, upstream } = assigned;
+    let Assigned { mut request, record, found, route, upstream } = assigned;
     let snapshot = &record.snapshot;
     let (pool, route) = (snapshot.pool(upstream), snapshot.table.route(route));
     let timeouts = route.timeouts;
@@ -36,7 +36,7 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     let mut lease = pool.lease(if client_side.is_some() { Want::Upgrade } else { Want::Any }).await?;
     let (mut head, body) = request.into_parts();
     let version = head.version;
-    let found = headers::strip(&mut head);
+    headers::strip(&mut head, &found);
     if client_side.is_some() {
         tunnel::ask(&mut head.headers);
     }
@@ -46,7 +46,7 @@ pub async fn forward(assigned: Assigned) -> Outcome {
         let _first = record.upload.set(upload.clone());
     }
     let replay = (lease.is_reused() && upload.is_none() && is_idempotent(&head.method)).then(|| Replay::of(&head));
-    headers::add(&mut head.headers, found, &record, pool.upstream(), lease.endpoint());
+    headers::add(&mut head.headers, &found, &record, pool.upstream(), lease.endpoint());
     let mut request = Request::from_parts(head, body);
     if let (Some(upload), true) = (&upload, found.expects) {
         upload.expect(&mut request);
@@ -63,7 +63,7 @@ pub async fn forward(assigned: Assigned) -> Outcome {
                 }
                 (None, Some(replay)) if matches!(failed.error, ExchangeError::Closed) => {
                     let mut again = replay.request();
-                    headers::add(again.headers_mut(), found, &record, pool.upstream(), lease.endpoint());
+                    headers::add(again.headers_mut(), &found, &record, pool.upstream(), lease.endpoint());
                     again
                 }
                 _ => return Err(Error::Exchange(failed.error)),

@@ -48,9 +48,13 @@ static HOP_BY_HOP: [HeaderName; 8] = [
     HeaderName::from_static("http2-settings"),
 ];
 
-/// What a head had before it was stripped.
+/// What a head had when it came.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Found {
+    /// Of the fields as they were sent, but for blanks around values.
+    pub bytes: usize,
+    /// Lines of `Host`.
+    pub hosts: usize,
     /// In the order of [`HOP_BY_HOP`].
     hop_by_hop: [bool; HOP_BY_HOP.len()],
     /// The peer takes trailers.
@@ -69,30 +73,39 @@ struct Framing {
     lengths: usize,
     /// There is a length that is not 0.
     some: bool,
-    /// There is a coding that is not `chunked`, or a length that is no number.
-    unclear: bool,
+    /// There is a coding that is not `chunked`.
+    odd_coding: bool,
+    /// There is a length that is no number.
+    odd_length: bool,
 }
 
 impl Framing {
     fn coding(&mut self, value: &[u8]) {
         self.codings += 1;
-        self.unclear |= !value.eq_ignore_ascii_case(b"chunked");
+        self.odd_coding |= !value.eq_ignore_ascii_case(b"chunked");
     }
 
     fn length(&mut self, value: &[u8]) {
         self.lengths += 1;
         self.some |= value.iter().any(|digit| *digit != b'0');
-        self.unclear |= !value.iter().all(u8::is_ascii_digit);
+        self.odd_length |= !value.iter().all(u8::is_ascii_digit);
     }
 }
 
 impl Found {
-    /// Searches a head in one pass. A look-up in a map of headers hashes a name, while most heads hold none of these; this compares
-    /// little but lengths.
-    fn of(headers: &HeaderMap) -> Self {
+    /// Searches a head in one pass, and shows each `Host` to `judge`. A look-up in a map of headers hashes a name, while most heads hold
+    /// none of these; this compares little but lengths.
+    pub fn of(headers: &HeaderMap, mut judge: impl FnMut(&[u8])) -> Self {
         let mut found = Self::default();
         for (name, value) in headers {
-            let seen = match name.as_str().as_bytes() {
+            let name = name.as_str().as_bytes();
+            found.bytes += name.len() + value.len() + b": \r\n".len();
+            let seen = match name {
+                b"host" => {
+                    found.hosts += 1;
+                    judge(value.as_bytes());
+                    continue;
+                }
                 b"connection" => &mut found.hop_by_hop[0],
                 b"te" => &mut found.hop_by_hop[1],
                 b"upgrade" => &mut found.hop_by_hop[2],
@@ -122,18 +135,33 @@ impl Found {
         }
         found
     }
+
+    /// Whether there is a coding other than exactly one `chunked`.
+    pub fn unclear_coding(&self) -> bool {
+        self.framing.codings > 1 || self.framing.odd_coding
+    }
+
+    /// Whether another protocol is asked for.
+    pub fn upgrade(&self) -> bool {
+        self.hop_by_hop[2]
+    }
+}
+
+/// Searches an answer's head, and removes the headers of one hop from it.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) -> Found {
+    let found = Found::of(headers, |_| {});
+    remove_hop_by_hop(headers, &found);
+    found
 }
 
 /// Removes the headers of one hop. Framing (`Transfer-Encoding`) is left to the side that writes the head, as is `Trailer`.
-pub fn strip_hop_by_hop(headers: &mut HeaderMap) -> Found {
-    let found = Found::of(headers);
+fn remove_hop_by_hop(headers: &mut HeaderMap, found: &Found) {
     if found.hop_by_hop[0] {
         strip_named(headers);
     }
     for (name, _) in HOP_BY_HOP.iter().zip(found.hop_by_hop).filter(|(_, found)| *found) {
         headers.remove(name);
     }
-    found
 }
 
 /// Takes out of an answer's head what is of the upstream's hop only: its framing too, which is written anew by what is known of the body.
@@ -143,8 +171,8 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) -> Found {
 ///
 /// Returns whether the connection can be used again: not after an answer without content that speaks of some.
 pub fn strip_answer(head: &mut response::Parts) -> Result<bool, Error> {
-    let Framing { codings, lengths, some, unclear } = strip_hop_by_hop(&mut head.headers).framing;
-    if unclear || codings + lengths > 1 {
+    let Framing { codings, lengths, some, odd_coding, odd_length } = strip_hop_by_hop(&mut head.headers).framing;
+    if odd_coding || odd_length || codings + lengths > 1 {
         return Err(Error::Exchange(ExchangeError::Ambiguous));
     }
     let empty = head.status == StatusCode::NO_CONTENT;
@@ -178,8 +206,8 @@ pub fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
 }
 
 /// Takes out of a request's head what is of the client's hop only, and makes its target the origin form.
-pub fn strip(head: &mut Parts) -> Found {
-    let found = strip_hop_by_hop(&mut head.headers);
+pub fn strip(head: &mut Parts, found: &Found) {
+    remove_hop_by_hop(&mut head.headers, found);
     if found.trailers {
         head.headers.insert(TE, HeaderValue::from_static("trailers"));
     }
@@ -199,7 +227,6 @@ pub fn strip(head: &mut Parts) -> Found {
         let target = head.uri.path_and_query().cloned();
         head.uri = target.map_or_else(|| Uri::from_static("/"), Uri::from);
     }
-    found
 }
 
 /// HTTP/2 may send each cookie in a line of its own; HTTP/1.1 knows one line only (RFC 9113, 8.2.3).
@@ -213,7 +240,7 @@ fn join_cookies(headers: &mut HeaderMap) {
 }
 
 /// Puts into a stripped head what the upstream should know: who asks, by which id, and for which host.
-pub fn add(headers: &mut HeaderMap, found: Found, record: &Record, upstream: &Upstream, endpoint: &Endpoint) {
+pub fn add(headers: &mut HeaderMap, found: &Found, record: &Record, upstream: &Upstream, endpoint: &Endpoint) {
     if found.forwarded && !record.client.trusted {
         headers.remove(FORWARDED);
     }

@@ -8,7 +8,7 @@ pub mod body;
 pub mod client;
 pub mod error;
 pub mod forward;
-mod headers;
+pub mod headers;
 pub mod id;
 pub mod log;
 pub mod record;
@@ -26,6 +26,7 @@ use hyper::body::Incoming;
 
 use crate::clock::Clock;
 use client::Client;
+use headers::Found;
 use record::Record;
 
 /// As hyper read it from a client's connection.
@@ -50,7 +51,14 @@ pub struct Begun {
 
 /// Its target, host and method are ones that can be forwarded as they are.
 #[derive(Debug)]
-pub struct Vetted(pub Begun);
+pub struct Vetted {
+    /// Untouched.
+    pub request: http::Request<Incoming>,
+    /// Its record.
+    pub record: Rc<Record>,
+    /// What its head holds, for who strips it.
+    pub found: Found,
+}
 
 /// Its route is known, in the record.
 #[derive(Debug)]
@@ -59,6 +67,8 @@ pub struct Routed {
     pub request: http::Request<Incoming>,
     /// Its record.
     pub record: Rc<Record>,
+    /// What its head holds.
+    pub found: Found,
     /// The route, of the record's table.
     pub route: crate::table::RouteId,
 }
@@ -70,6 +80,8 @@ pub struct Assigned {
     pub request: http::Request<Incoming>,
     /// Its record.
     pub record: Rc<Record>,
+    /// What its head holds.
+    pub found: Found,
     /// The route, of the record's table.
     pub route: crate::table::RouteId,
     /// The upstream, of the record's table.

@@ -2,15 +2,15 @@
 
 use super::error::Error;
 use super::stage::{Decision, refuse};
-use super::{Begun, Routed, Vetted};
+use super::{Routed, Vetted};
 use crate::table::matcher::NoRoute;
 
 /// Refuses what no route takes.
-pub fn route(Vetted(Begun { request, record }): Vetted) -> Decision<Routed> {
+pub fn route(Vetted { request, record, found }: Vetted) -> Decision<Routed> {
     match record.snapshot.table.find(&request) {
         Ok(route) => {
             record.route.set(Some(route));
-            Decision::Continue(Routed { request, record, route })
+            Decision::Continue(Routed { request, record, found, route })
         }
         Err(NoRoute::NotFound) => refuse(Error::NoRoute),
         Err(NoRoute::Method(allowed)) => refuse(Error::Method(request.method().clone(), allowed)),

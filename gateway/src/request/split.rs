@@ -16,7 +16,7 @@ use crate::table::split::bucket;
 use crate::table::{Action, Reason, Split, StickyKey};
 
 /// Assigns an upstream, or answers.
-pub fn assign(Routed { request, record, route }: Routed) -> Decision<Assigned> {
+pub fn assign(Routed { request, record, found, route }: Routed) -> Decision<Assigned> {
     let upstream = match &record.snapshot.table.route(route).action {
         Action::Split(split) => {
             let pick = pick(split, &request, &record);
@@ -31,7 +31,7 @@ pub fn assign(Routed { request, record, route }: Routed) -> Decision<Assigned> {
             return Decision::Break(Ok(respond::redirect(redirect, matched, &request, record.client.scheme)));
         }
     };
-    Decision::Continue(Assigned { request, record, route, upstream })
+    Decision::Continue(Assigned { request, record, found, route, upstream })
 }
 
 fn pick<B>(split: &Split, request: &Request<B>, record: &Record) -> Pick {

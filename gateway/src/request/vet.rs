@@ -7,23 +7,24 @@
 
 use http::header::HOST;
 use http::uri::Authority;
-use http::{HeaderMap, Method, Request, Uri, Version};
+use http::{Method, Request, Uri, Version};
 use http_body::Body;
 
 use super::error::Error;
+use super::headers::Found;
 use super::stage::{Decision, refuse};
 use super::{Begun, Vetted, tunnel};
 use crate::table::Server;
 
 /// Refuses what can't be forwarded as it is.
-pub fn vet(begun: Begun) -> Decision<Vetted> {
-    match judge(&begun.request, &begun.record.worker.server) {
-        Ok(()) => Decision::Continue(Vetted(begun)),
+pub fn vet(Begun { request, record }: Begun) -> Decision<Vetted> {
+    match judge(&request, &record.worker.server) {
+        Ok(found) => Decision::Continue(Vetted { request, record, found }),
         Err(error) => refuse(error),
     }
 }
 
-fn judge<B: Body>(request: &Request<B>, server: &Server) -> Result<(), Error> {
+fn judge<B: Body>(request: &Request<B>, server: &Server) -> Result<Found, Error> {
     let limits = &server.limits;
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
         return Err(Error::BadMethod(request.method().clone()));
@@ -32,14 +33,15 @@ fn judge<B: Body>(request: &Request<B>, server: &Server) -> Result<(), Error> {
     if target > limits.target {
         return Err(Error::TargetTooLong);
     }
-    let seen = Seen::in_fields(request.headers());
-    if seen.bytes + target + request.method().as_str().len() > limits.head || request.headers().len() > limits.fields {
+    let mut bad_host = false;
+    let found = Found::of(request.headers(), |host| bad_host |= !is_host(host));
+    if found.bytes + target + request.method().as_str().len() > limits.head || request.headers().len() > limits.fields {
         return Err(Error::HeadTooLarge);
     }
-    if seen.unclear_coding {
+    if found.unclear_coding() {
         return Err(Error::BadFraming);
     }
-    if !has_one_host(request, &seen) {
+    if bad_host || !has_one_host(request, found.hosts) {
         return Err(Error::BadHost);
     }
     if !is_a_form(request) {
@@ -49,45 +51,10 @@ fn judge<B: Body>(request: &Request<B>, server: &Server) -> Result<(), Error> {
     if let Some(what) = unsafe_part(path).or_else(|| server.strict_paths.then(|| disguised_separator(path)).flatten()) {
         return Err(Error::BadPath(what));
     }
-    if seen.upgrade && tunnel::is_websocket(request) && !request.body().is_end_stream() {
+    if found.upgrade() && tunnel::is_websocket(request) && !request.body().is_end_stream() {
         return Err(Error::BadUpgrade);
     }
-    Ok(())
-}
-
-/// What one pass over the fields tells: looking up a name costs more than passing all of them by.
-#[derive(Default)]
-struct Seen {
-    /// Of the fields as they were sent, but for blanks around values.
-    bytes: usize,
-    hosts: usize,
-    bad_host: bool,
-    codings: usize,
-    unclear_coding: bool,
-    upgrade: bool,
-}
-
-impl Seen {
-    fn in_fields(headers: &HeaderMap) -> Self {
-        let mut seen = Self::default();
-        for (name, value) in headers {
-            let name = name.as_str().as_bytes();
-            seen.bytes += name.len() + value.len() + b": \r\n".len();
-            match name {
-                b"host" => {
-                    seen.hosts += 1;
-                    seen.bad_host |= !is_host(value.as_bytes());
-                }
-                b"transfer-encoding" => {
-                    seen.codings += 1;
-                    seen.unclear_coding |= seen.codings > 1 || !value.as_bytes().eq_ignore_ascii_case(b"chunked");
-                }
-                b"upgrade" => seen.upgrade = true,
-                _ => {}
-            }
-        }
-        seen
-    }
+    Ok(found)
 }
 
 /// The length of a target as it was sent, but for a fragment, which is none of it.
@@ -98,14 +65,14 @@ fn length(uri: &Uri) -> usize {
 }
 
 /// HTTP/1.1 asks for exactly one `Host`; older clients may leave it out, and newer ones where the target names it.
-fn has_one_host<B>(request: &Request<B>, seen: &Seen) -> bool {
+fn has_one_host<B>(request: &Request<B>, hosts: usize) -> bool {
     // An absolute-form target names the host too, and wins.
     let authority = request.uri().authority();
-    if seen.bad_host || authority.is_some_and(|authority| !is_host(authority.as_str().as_bytes())) {
+    if authority.is_some_and(|authority| !is_host(authority.as_str().as_bytes())) {
         return false;
     }
     let http2 = request.version() == Version::HTTP_2;
-    match (seen.hosts, authority) {
+    match (hosts, authority) {
         (0, authority) => request.version() == Version::HTTP_10 || http2 && authority.is_some(),
         // Two hosts in one HTTP/2 request are malformed where they differ (RFC 9113, 8.3.1).
         (1, Some(name)) if http2 => request
