@@ -100,6 +100,18 @@ fn limits_are_those_that_the_file_says_and_else_the_documented_ones() {
 }
 
 #[test]
+fn name_servers_have_port_53_where_none_is_written() {
+    let file = |server: &str| {
+        table(&format!("{server}routes: [{{ name: all, path: /, respond: {{}} }}]\n"), &[]).server.resolver
+    };
+    assert_eq!(file(""), None);
+    let said =
+        file("server: { resolver: [10.96.0.10, \"127.0.0.1:5353\", \"::1\", \"[::1]:5353\"] }\n").unwrap_or_default();
+    let said: Vec<_> = said.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["10.96.0.10:53", "127.0.0.1:5353", "[::1]:53", "[::1]:5353"]);
+}
+
+#[test]
 fn every_percent_of_the_contract_is_taken_and_an_empty_variable_is_an_unset_one() {
     for percent in 0..=100u16 {
         let table = table(&shipped(), &[("MOVIES_MIGRATION_PERCENT", &percent.to_string())]);

@@ -17,7 +17,7 @@ use crate::table::file::tree::Scalar;
 keys! {
     what: "an upstream",
     later: ["balance", "breaker", "health", "limits", "outlier"],
-    /// A service: one `url`, or several `endpoints` that take turns. A URL alone is short for `{ url: … }`.
+    /// A service: one `url`, or several `endpoints` over which requests are balanced. A URL alone is short for `{ url: … }`.
     pub struct UpstreamSettings {
         /// Where it is. A name is looked up again when its answer is too old, and requests are balanced over all of its addresses.
         #[schemars(extend("examples" = ["http://movies-service:8081"]))]
