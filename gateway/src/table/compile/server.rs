@@ -68,23 +68,14 @@ pub(super) fn plan(
         limits: limits(written.and_then(|server| server.limits.as_ref()), problems),
         strict_paths: written.and_then(|server| server.paths.as_ref()).is_some_and(|at| at.value == Paths::Strict),
         tls: tls::plan(written.and_then(|server| server.tls.as_ref()), folder, problems),
-        resolver: resolver(written, problems),
+        resolver: written
+            .and_then(|server| server.resolver.as_ref())
+            .map(|servers| servers.iter().map(|at| at.value.0).collect()),
         drain: Drain {
             timeout: drain.and_then(|drain| drain.timeout.as_ref()).map_or(DRAIN, |at| at.value),
             delay: drain.and_then(|drain| drain.delay.as_ref()).map_or(Duration::ZERO, |at| at.value),
         },
     }
-}
-
-/// The name servers, where the file names any.
-fn resolver(written: Option<&Written>, problems: &mut Problems) -> Option<Vec<SocketAddr>> {
-    let (server, servers) = written.and_then(|server| Some((server, server.resolver.as_ref()?)))?;
-    if servers.is_empty() {
-        problems
-            .error(server.span, "`resolver` names no server")
-            .help("name one, `resolver: [10.96.0.10]`, or leave it out for those of the system");
-    }
-    Some(servers.iter().map(|at| at.value.0).collect())
 }
 
 /// `0.0.0.0:${PORT:-8000}` where the file says nothing.
