@@ -68,7 +68,7 @@ impl Bytes {
 
 impl Socket {
     /// Wraps a stream. Small writes are sent at once: without that, answers wait for acknowledgements.
-    pub fn new(stream: TcpStream) -> (Self, Bytes) {
+    pub fn new(stream: TcpStream) -> Self {
         // Where it can't be set they do wait, and nothing is lost.
         let _slower = stream.set_nodelay(true);
         Self::over(stream)
@@ -77,9 +77,13 @@ impl Socket {
 
 impl<S: Stream> Socket<S> {
     /// Counts what is read from a stream as it is.
-    pub fn over(stream: S) -> (Self, Bytes) {
-        let read = Bytes::default();
-        (Self { stream, read: read.clone() }, read)
+    pub fn over(stream: S) -> Self {
+        Self { stream, read: Bytes::default() }
+    }
+
+    /// What it has read, for whoever owns the connection.
+    pub fn read(&self) -> Bytes {
+        self.read.clone()
     }
 
     /// The same as [`Bytes::ask_system`].

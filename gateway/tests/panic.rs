@@ -49,7 +49,7 @@ async fn serve(stream: DuplexStream, worker: Rc<Worker>) {
         assert_ne!(path, "/at-once", "a bug, at once");
         inner(path)
     }));
-    let client = Rc::new(Client::new(([127, 0, 0, 1], 1).into(), &[], "http", Instant::now()));
+    let client = Rc::new(Client::new([127, 0, 0, 1].into(), &[], false, Instant::now()));
     let service = service_fn(|request| {
         layers.clone().call(Arrived { request, client: client.clone(), clock: client.clock.clone() })
     });

@@ -22,8 +22,8 @@ pub struct Client {
     pub trusted: bool,
     /// `peer` as a header value, made once for all requests of the connection.
     pub forwarded_for: HeaderValue,
-    /// How it reached us: `http`, or `https` over TLS.
-    pub scheme: &'static str,
+    /// It came over TLS.
+    pub is_tls: bool,
     /// The connection's one timer.
     pub clock: Rc<Clock>,
     /// Requests that have begun.
@@ -39,20 +39,26 @@ pub struct Client {
 impl Client {
     /// A connection just accepted; the clock is first armed for `deadline`.
     #[must_use]
-    pub fn new(peer: SocketAddr, trusted_proxies: &[IpNet], scheme: &'static str, deadline: Instant) -> Self {
-        let peer = peer.ip().to_canonical();
+    pub fn new(peer: IpAddr, trusted_proxies: &[IpNet], is_tls: bool, deadline: Instant) -> Self {
+        let peer = peer.to_canonical();
         let text = HeaderValue::try_from(peer.to_string());
         Self {
             peer,
             trusted: trusts(trusted_proxies, peer),
             forwarded_for: text.unwrap_or(HeaderValue::from_static("unknown")),
-            scheme,
+            is_tls,
             clock: Rc::new(Clock::new(deadline)),
             begun: Cell::new(0),
             in_flight: Cell::new(0),
             linger: Cell::new(false),
             idle_since: Cell::new(Instant::now()),
         }
+    }
+
+    /// How it reached us.
+    #[must_use]
+    pub const fn scheme(&self) -> &'static str {
+        if self.is_tls { "https" } else { "http" }
     }
 
     /// The address that a request really came from: the nearest one, from the right of `X-Forwarded-For`, that is no trusted proxy.

@@ -60,7 +60,7 @@ pub struct Found {
     /// The peer takes trailers.
     trailers: bool,
     framing: Framing,
-    /// `Expect`: 100-continue is all that there is.
+    /// The client waits to be asked for its body (`Expect: 100-continue`).
     pub expects: bool,
     forwarded: bool,
     tracestate: bool,
@@ -114,7 +114,11 @@ impl Found {
                 b"keep-alive" => &mut found.hop_by_hop[5],
                 b"proxy-connection" => &mut found.hop_by_hop[6],
                 b"http2-settings" => &mut found.hop_by_hop[7],
-                b"expect" => &mut found.expects,
+                b"expect" => {
+                    // As hyper reads it, which tells the client to go on; another expectation is the upstream's to judge.
+                    found.expects = value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+                    continue;
+                }
                 b"transfer-encoding" => {
                     found.framing.coding(value.as_bytes());
                     continue;
@@ -276,7 +280,7 @@ fn forwarded(headers: &mut HeaderMap, record: &Record, endpoint: &Endpoint) {
         headers.insert(&X_FORWARDED_FOR, client.forwarded_for.clone());
     }
     if !client.trusted || !headers.contains_key(&X_FORWARDED_PROTO) {
-        headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static(client.scheme));
+        headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static(client.scheme()));
     }
     let asked = headers.get(HOST).cloned();
     if asked.is_none() {

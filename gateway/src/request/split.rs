@@ -28,7 +28,7 @@ pub fn assign(Routed { request, record, found, route }: Routed) -> Decision<Assi
         Action::Respond(reply) => return Decision::Break(Ok(respond::reply(reply))),
         Action::Redirect(redirect) => {
             let matched = &record.snapshot.table.route(route).matches.path;
-            return Decision::Break(Ok(respond::redirect(redirect, matched, &request, record.client.scheme)));
+            return Decision::Break(Ok(respond::redirect(redirect, matched, &request, record.client.scheme())));
         }
     };
     Decision::Continue(Assigned { request, record, found, route, upstream })

@@ -3,7 +3,7 @@
 //! A client that begins with HTTP/2's preface is handed on to `http2`.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,16 +18,17 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tower::Service;
 
-use super::drain::{Connections, Seat};
+use super::drain::Seat;
 use super::entrance::Entrance;
 use super::http2;
 use super::opening::Opening;
+use super::rest::rest;
 use crate::clock::{after, earlier};
 use crate::request::Arrived;
 use crate::request::client::Client;
 use crate::request::error::Error;
 use crate::request::worker::Worker;
-use crate::socket::{Bytes, Socket, Stream};
+use crate::socket::{Socket, Stream};
 use crate::stack::stack;
 
 /// How far a connection's buffer may outgrow the largest head: hyper looks at the size of a head before anything else of it, and its
@@ -47,78 +48,43 @@ pub(super) struct Link {
     pub(super) seat: Seat,
 }
 
+impl Link {
+    pub(super) fn new(peer: IpAddr, is_tls: bool, seat: Seat) -> Self {
+        let worker = seat.worker().clone();
+        let first = worker.server.keepalive.unwrap_or(IDLE_LOOK);
+        let client = Client::new(peer, &worker.server.trusted_proxies, is_tls, Instant::now() + first);
+        Self { client: Rc::new(client), worker, seat }
+    }
+}
+
 /// Serves a connection until one side closes it, a deadline passes or the worker drains.
-pub(super) async fn serve(
-    stream: TcpStream,
-    peer: SocketAddr,
-    worker: Rc<Worker>,
-    connections: Rc<Connections>,
-    entrance: Arc<Entrance>,
-) {
+pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, seat: Seat, entrance: Arc<Entrance>) {
     if !entrance.is_open() {
         // Boxed, so that what a handshake needs is no part of each connection.
-        return Box::pin(entrance.enter(stream, peer, worker, connections)).await;
+        return Box::pin(entrance.enter(stream, peer, seat)).await;
     }
-    let (socket, read) = Socket::new(stream);
-    speak(socket, &read, &link(peer, "http", &worker, &connections)).await;
+    go_on(Opening::new(Socket::new(stream)), Link::new(peer.ip(), false, seat)).await;
 }
 
-/// Everything that a connection needs beside its stream.
-pub(super) fn link(peer: SocketAddr, scheme: &'static str, worker: &Rc<Worker>, connections: &Rc<Connections>) -> Link {
-    let keepalive = after(Instant::now(), worker.server.keepalive);
-    let first = keepalive.unwrap_or_else(|| Instant::now() + IDLE_LOOK);
-    let client = Rc::new(Client::new(peer, &worker.server.trusted_proxies, scheme, first));
-    Link { client, worker: worker.clone(), seat: connections.seat() }
-}
-
-/// Speaks what the client speaks.
-pub(super) async fn speak<S: Stream + Send + 'static>(socket: Socket<S>, read: &Bytes, link: &Link) {
-    let mut phase = Phase { begun: 0, read_before: 0, head_since: None };
-    let mut io = Opening::new(socket);
-    loop {
-        // Boxed, as HTTP/2 is, so that a connection at rest holds neither.
-        let (ended, left) = Box::pin(http1(io, read, link, &mut phase)).await;
-        let Some(left) = left else { return };
-        match ended {
-            Ended::Closed if left.is_http2() => return Box::pin(http2::serve(left, link)).await,
-            Ended::Closed if link.client.linger.get() => return linger(left).await,
-            Ended::Closed => return,
-            Ended::HeadTimeout => return refuse_head(left, &link.worker).await,
-            Ended::Idle => io = left,
-        }
-        if !more(&mut io, read, link).await {
-            return;
-        }
+/// Speaks what the client speaks, until one side is done or it is idle.
+pub(super) async fn go_on<S: Stream + Send + 'static>(io: Opening<Socket<S>>, link: Link) {
+    let (ended, left) = http1(io, &link).await;
+    let Some(left) = left else { return };
+    match ended {
+        // Boxed, so that HTTP/1.1 does not carry its state.
+        Ended::Closed if left.is_http2() => Box::pin(http2::serve(left, &link)).await,
+        Ended::Closed if link.client.linger.get() => linger(left).await,
+        Ended::Closed => {}
+        Ended::HeadTimeout => refuse_head(left, &link.worker).await,
+        Ended::Idle => rest(left, link),
     }
-}
-
-/// Waits at rest, without hyper and its buffers, until the client has more to say. False when it has closed the connection, or has
-/// been idle for too long, or the worker drains.
-async fn more<S: Stream>(io: &mut Opening<Socket<S>>, read: &Bytes, link: &Link) -> bool {
-    let deadline = after(link.client.idle_since.get(), link.worker.server.keepalive);
-    tracing::trace!(client = %link.client.peer, "a connection rests");
-    poll_fn(|cx| {
-        let told = link.seat.told_to_close(cx);
-        if told {
-            read.ask_system();
-        }
-        match io.poll_more(cx) {
-            Poll::Pending if told => Poll::Ready(false),
-            Poll::Pending => link.client.clock.poll(cx, deadline).map(|()| false),
-            ready => ready,
-        }
-    })
-    .await
 }
 
 /// Serves HTTP/1.1 until nobody has used it for a while; how it ended, and what it was served on, unless that was upgraded.
-async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    io: I,
-    read: &Bytes,
-    link: &Link,
-    phase: &mut Phase,
-) -> (Ended, Option<I>) {
+async fn http1<S: Stream + Send + 'static>(io: Opening<Socket<S>>, link: &Link) -> (Ended, Option<Opening<Socket<S>>>) {
     let Link { client, worker, seat } = link;
+    let read = io.inner().read();
+    let mut phase = Phase { begun: 0, read_before: read.count() - io.held(), head_since: None };
     let stack = stack(worker.clone());
     let of = client.clone();
     let service =

@@ -27,7 +27,7 @@ struct Clients {
 
 /// The right to be inside, until it is dropped.
 #[derive(Debug, Default)]
-pub(super) struct Admitted(Option<(Arc<Clients>, IpAddr)>);
+pub(super) struct Admitted(Option<Box<(Arc<Clients>, IpAddr)>>);
 
 impl Door {
     pub(super) fn new(server: &Server) -> Self {
@@ -51,19 +51,20 @@ impl Door {
             return Err(position("client_full"));
         }
         *count += 1;
-        Ok(Admitted(Some((clients.clone(), peer))))
+        Ok(Admitted(Some(Box::new((clients.clone(), peer)))))
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        let Some((clients, peer)) = self.0.take() else { return };
+        let Some(admitted) = self.0.take() else { return };
+        let (clients, peer) = &*admitted;
         let mut open = clients.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&peer) {
+        if let Some(count) = open.get_mut(peer) {
             *count -= 1;
             // An address that is gone leaves nothing behind.
             if *count == 0 {
-                open.remove(&peer);
+                open.remove(peer);
             }
         }
     }

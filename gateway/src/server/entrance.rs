@@ -4,7 +4,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,11 +15,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::certificates::Certificates;
-use super::connection::{link, speak};
-use super::drain::Connections;
+use super::connection::{Link, go_on};
+use super::drain::Seat;
+use super::opening::Opening;
 use super::{http2, proxy};
 use crate::request::client::trusts;
-use crate::request::worker::Worker;
 use crate::socket::{Socket, Stream};
 
 /// The closed set of reasons for which a connection ends before its first request, or because of what it is.
@@ -56,35 +55,25 @@ impl Entrance {
     }
 
     /// Takes a connection in and serves it, or counts why not.
-    pub(super) async fn enter(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        worker: Rc<Worker>,
-        connections: Rc<Connections>,
-    ) {
-        if let Err(reason) = self.admit(stream, peer, &worker, &connections).await {
+    pub(super) async fn enter(&self, stream: TcpStream, peer: SocketAddr, seat: Seat) {
+        let worker = seat.worker().clone();
+        if let Err(reason) = self.admit(stream, peer, seat).await {
             tracing::debug!(%peer, reason, "a connection was not taken in");
             worker.cells().refused(position(reason));
         }
     }
 
-    async fn admit(
-        &self,
-        mut stream: TcpStream,
-        peer: SocketAddr,
-        worker: &Rc<Worker>,
-        connections: &Rc<Connections>,
-    ) -> Result<(), &'static str> {
+    async fn admit(&self, mut stream: TcpStream, peer: SocketAddr, seat: Seat) -> Result<(), &'static str> {
+        let worker = seat.worker().clone();
         let spoken_for = self.proxy_protocol && trusts(&worker.server.trusted_proxies, peer.ip().to_canonical());
         let peer = if spoken_for {
             client_behind(&mut stream, worker.server.head_timeout).await?.unwrap_or(peer)
         } else {
             peer
         };
-        let (socket, read) = Socket::new(stream);
+        let socket = Socket::new(stream);
         let Some(certificates) = &self.certificates else {
-            speak(socket, &read, &link(peer, "http", worker, connections)).await;
+            go_on(Opening::new(socket), Link::new(peer.ip(), false, seat)).await;
             return Ok(());
         };
         let stream = shake_hands(socket, certificates).await?;
@@ -92,12 +81,12 @@ impl Entrance {
         let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
         worker.cells().shook_hands(session.protocol_version() == Some(ProtocolVersion::TLSv1_3), resumed);
         let agreed_http2 = session.alpn_protocol() == Some(b"h2");
-        let (socket, read) = Socket::over(stream);
-        let link = link(peer, "https", worker, connections);
+        let socket = Socket::over(stream);
+        let link = Link::new(peer.ip(), true, seat);
         if agreed_http2 {
             http2::serve(socket, &link).await;
         } else {
-            speak(socket, &read, &link).await;
+            go_on(Opening::new(socket), link).await;
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ mod frames;
 mod http2;
 mod opening;
 mod proxy;
+mod rest;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -40,7 +41,7 @@ pub(crate) use entrance::{Entrance, REASONS};
 /// Connections that may wait for a worker to pick them up; beyond that the accepting worker serves them itself.
 const HANDED_OVER: usize = 1024;
 
-/// How often idle upstream connections are looked at.
+/// How often idle connections are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// How long accepting pauses when the system has no socket left.
@@ -146,7 +147,10 @@ impl Seats {
         loop {
             tokio::select! {
                 accepted = accept(listener.as_ref()) => self.place(accepted).await,
-                _ = sweep.tick() => self.worker.snapshots.sweep(),
+                _ = sweep.tick() => {
+                    self.worker.snapshots.sweep();
+                    self.connections.sweep();
+                }
                 command = inbox.recv() => match command {
                     Some(Command::Serve(stream, peer, admitted)) => self.adopt(stream, peer, admitted),
                     Some(Command::Drain(deadline)) => {
@@ -211,12 +215,8 @@ impl Seats {
     }
 
     fn serve(&self, stream: tokio::net::TcpStream, peer: SocketAddr, admitted: Admitted) {
-        let open = Open(self.worker.clone());
-        let (connections, entrance) = (self.connections.clone(), self.entrance.clone());
-        spawn_local(async move {
-            serve(stream, peer, open.0.clone(), connections, entrance).await;
-            drop((open, admitted));
-        });
+        let seat = self.connections.seat(self.worker.clone(), admitted);
+        spawn_local(serve(stream, peer, seat, self.entrance.clone()));
     }
 
     /// Clients that connected before the listener closes are served. The system is asked, not the runtime, which may not have
@@ -246,14 +246,5 @@ async fn accept(listener: Option<&tokio::net::TcpListener>) -> io::Result<(tokio
     match listener {
         Some(listener) => listener.accept().await,
         None => std::future::pending().await,
-    }
-}
-
-/// Counts a client connection down when it ends, however.
-struct Open(Rc<Worker>);
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.cells().closed();
     }
 }

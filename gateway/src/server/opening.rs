@@ -24,10 +24,10 @@ pub(super) struct Opening<S> {
 enum State {
     /// So much of the preface has come and nothing else.
     Looking(usize),
-    /// It is HTTP/2, and this is to be read again.
-    Http2(Bytes),
+    /// It is HTTP/2, and this is to be read again. Boxed, as few connections are it.
+    Http2(Box<Bytes>),
     /// It is not, and this, which came while nobody was reading, is to be read first.
-    Again(Bytes),
+    Again(u8),
     /// It is not, or it was read again.
     Through,
 }
@@ -35,6 +35,16 @@ enum State {
 impl<S> Opening<S> {
     pub(super) fn new(stream: S) -> Self {
         Self { stream, state: State::Looking(0) }
+    }
+
+    /// What is below.
+    pub(super) fn inner(&self) -> &S {
+        &self.stream
+    }
+
+    /// Bytes that were read from below and will be read again.
+    pub(super) fn held(&self) -> u64 {
+        u64::from(matches!(self.state, State::Again(_) | State::Looking(1)))
     }
 
     /// Whether reading failed because HTTP/2 has begun.
@@ -53,11 +63,7 @@ impl<S: AsyncRead + Unpin> Opening<S> {
             return Poll::Ready(false);
         }
         let is_first = matches!(self.state, State::Looking(0));
-        self.state = if is_first && byte[0] == PREFACE[0] {
-            State::Looking(1)
-        } else {
-            State::Again(Bytes::copy_from_slice(&byte))
-        };
+        self.state = if is_first && byte[0] == PREFACE[0] { State::Looking(1) } else { State::Again(byte[0]) };
         Poll::Ready(true)
     }
 
@@ -67,7 +73,7 @@ impl<S: AsyncRead + Unpin> Opening<S> {
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         let first = &buffer.filled()[before..];
         if first.starts_with(PREFACE) {
-            self.state = State::Http2(Bytes::copy_from_slice(first));
+            self.state = State::Http2(Box::new(Bytes::copy_from_slice(first)));
         } else if !first.is_empty() && PREFACE.starts_with(first) {
             self.state = State::Looking(first.len());
         } else {
@@ -93,7 +99,7 @@ impl<S: AsyncRead + Unpin> Opening<S> {
             }
             let held = held + more.len();
             let whole = held == PREFACE.len();
-            self.state = if whole { State::Http2(Bytes::from_static(PREFACE)) } else { State::Looking(held) };
+            self.state = if whole { State::Http2(Box::new(Bytes::from_static(PREFACE))) } else { State::Looking(held) };
         }
         Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
     }
@@ -105,7 +111,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Opening<S> {
             State::Through => Pin::new(&mut self.stream).poll_read(cx, buffer),
             State::Looking(0) => self.look(cx, buffer),
             State::Looking(_) => self.gather(cx, buffer),
-            State::Http2(again) | State::Again(again) => {
+            State::Again(byte) => {
+                buffer.put_slice(&[*byte]);
+                self.state = State::Through;
+                Poll::Ready(Ok(()))
+            }
+            State::Http2(again) => {
                 let length = again.len().min(buffer.remaining());
                 buffer.put_slice(&again.split_to(length));
                 if !again.has_remaining() {

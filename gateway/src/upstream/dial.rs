@@ -66,7 +66,8 @@ pub(super) async fn dial<T, F: Future<Output = hyper::Result<T>>>(
             None => Wire::Plain(stream),
             Some(tls) => Wire::Tls(Box::new(secure(stream, tls, endpoint, protocol).await?)),
         };
-        let (socket, read) = Socket::over(wire);
+        let socket = Socket::over(wire);
+        let read = socket.read();
         shake(socket, read).await.map_err(io::Error::other)
     };
     let name = || upstream.name.clone();

@@ -8,14 +8,13 @@
 use std::io::{BufReader, Read as _};
 use std::time::{Duration, Instant};
 
+use tests::PATIENCE;
 use tests::client::Client;
 use tests::gateway::{Gateway, Setup};
 use tests::http::Answer;
 
 use crate::cases::{self, Case};
 use crate::recorder::{Recorder, comparable};
-
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A gateway in front of a recorder.
 struct Bench {
