@@ -3,7 +3,7 @@
 //! hickory asks the servers; which names are asked for and what the answers mean is decided here, because its own look-up of both
 //! families tells neither a family that failed from one that is not there, nor the two apart.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -34,27 +34,35 @@ impl Resolver {
 
     /// The addresses of a name.
     pub(super) async fn look_up(&self, name: &str) -> Outcome {
-        let settings = self.0.settings();
-        let name = match Name::from_utf8(name) {
-            Ok(name) => name,
-            Err(error) => return Outcome::Failed(error.to_string()),
-        };
-        if let Some(found) = in_hosts(&settings.hosts, &name) {
-            return found;
-        }
-        let resolver = match &settings.resolver {
-            Ok(resolver) => resolver,
-            Err(why) => return Outcome::Failed(why.clone()),
-        };
-        for name in candidates(&name, &settings) {
-            match ask_both(resolver, &name).await {
-                // Only a server that says so lets the search go on: a failure may hide the very name that is meant.
-                Outcome::NotFound => {}
-                decided => return decided,
-            }
-        }
-        Outcome::NotFound
+        look_up(name, &self.0.settings()).await
     }
+}
+
+async fn look_up(name: &str, settings: &Settings) -> Outcome {
+    let name = match Name::from_utf8(name) {
+        Ok(name) => name,
+        Err(error) => return Outcome::Failed(error.to_string()),
+    };
+    if let Some(found) = in_hosts(&settings.hosts, &name) {
+        return found;
+    }
+    if name.is_localhost() {
+        let [v4, v6] =
+            [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()].map(|address| Family::Found(vec![address]));
+        return Outcome::Found { v4, v6, ttl: HOSTS_TTL };
+    }
+    let resolver = match &settings.resolver {
+        Ok(resolver) => resolver,
+        Err(why) => return Outcome::Failed(why.clone()),
+    };
+    for name in candidates(&name, settings) {
+        match ask_both(resolver, &name).await {
+            // Only a server that says so lets the search go on: a failure may hide the very name that is meant.
+            Outcome::NotFound => {}
+            decided => return decided,
+        }
+    }
+    Outcome::NotFound
 }
 
 /// A name that is there for one family is not asked for anywhere else.
@@ -79,7 +87,7 @@ fn candidates(name: &Name, settings: &Settings) -> Vec<Name> {
     }
     let dots = usize::from(name.num_labels()).saturating_sub(1);
     let mut all: Vec<_> = settings.search.iter().filter_map(|domain| name.clone().append_domain(domain).ok()).collect();
-    all.insert(if dots >= settings.ndots || name.is_localhost() { 0 } else { all.len() }, whole);
+    all.insert(if dots >= settings.ndots { 0 } else { all.len() }, whole);
     all
 }
 
@@ -152,5 +160,58 @@ async fn ask(resolver: &TokioResolver, name: &Name, kind: RecordType) -> Answer 
         }
         Err(NetError::Dns(DnsError::NoRecordsFound(_))) => Answer::None,
         Err(error) => Answer::Failed(Some(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTS: &str =
+        "127.0.0.1 localhost # here\n10.0.0.1 films films.local\n10.0.0.2 films\n::2 films\nno address\n";
+    const RESOLV_CONF: &str = "nameserver 127.0.0.1\nsearch cinema.svc.test svc.test\noptions ndots:2\n";
+
+    fn settings(hosts: Option<&str>, resolv_conf: Option<&str>) -> Settings {
+        System::new(None).read(&(hosts.map(str::to_owned), resolv_conf.map(str::to_owned)))
+    }
+
+    async fn found(name: &str, settings: &Settings) -> Vec<String> {
+        match look_up(name, settings).await {
+            Outcome::Found { v4: Family::Found(v4), v6: Family::Found(v6), .. } => {
+                v4.iter().chain(&v6).map(ToString::to_string).collect()
+            }
+            Outcome::Found { v4: Family::Found(one), .. } => one.iter().map(ToString::to_string).collect(),
+            other => vec![format!("{other:?}")],
+        }
+    }
+
+    #[tokio::test]
+    async fn the_hosts_file_is_enough_for_what_it_names() {
+        let settings = settings(Some(HOSTS), None);
+        assert_eq!(found("films", &settings).await, ["10.0.0.1", "10.0.0.2", "::2"]);
+        assert_eq!(found("FILMS.local.", &settings).await, ["10.0.0.1"]);
+        assert_eq!(found("localhost", &settings).await, ["127.0.0.1"]);
+        let unknown = look_up("unknown", &settings).await;
+        assert!(matches!(&unknown, Outcome::Failed(why) if why.contains("resolv.conf")), "{unknown:?}");
+    }
+
+    #[tokio::test]
+    async fn a_machine_without_either_file_knows_itself() {
+        assert_eq!(found("localhost", &settings(None, None)).await, ["127.0.0.1", "::1"]);
+    }
+
+    #[test]
+    fn the_search_list_stands_before_or_after_the_name_by_its_dots() {
+        let settings = settings(None, Some(RESOLV_CONF));
+        for (name, expected) in [
+            ("films", &["films.cinema.svc.test.", "films.svc.test.", "films."][..]),
+            ("films.cinema", &["films.cinema.cinema.svc.test.", "films.cinema.svc.test.", "films.cinema."]),
+            ("a.b.c", &["a.b.c.", "a.b.c.cinema.svc.test.", "a.b.c.svc.test."]),
+            ("films.", &["films."]),
+        ] {
+            let name = Name::from_utf8(name).unwrap_or_default();
+            let all: Vec<_> = candidates(&name, &settings).iter().map(ToString::to_string).collect();
+            assert_eq!(all, expected);
+        }
     }
 }

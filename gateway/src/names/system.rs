@@ -55,7 +55,7 @@ impl System {
         }
     }
 
-    fn read(&self, (hosts_text, resolv_conf): &Texts) -> Settings {
+    pub(super) fn read(&self, (hosts_text, resolv_conf): &Texts) -> Settings {
         let mut hosts = Hosts::default();
         // Reading from memory does not fail; a line that means nothing is passed over.
         let _read = hosts.read_hosts_conf(hosts_text.as_deref().unwrap_or_default().as_bytes());

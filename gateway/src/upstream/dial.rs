@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use thiserror::Error;
@@ -40,8 +41,21 @@ impl Drop for Open {
 /// How far an attempt to connect has come, for whoever waits for it.
 #[derive(Debug, Default)]
 pub(super) struct Attempt {
+    /// Since when the address is being connected to; not while another request's connection is waited for.
+    began: Cell<Option<Instant>>,
+    reached: Cell<bool>,
+}
+
+impl Attempt {
     /// Whether the socket is open.
-    pub(super) reached: Cell<bool>,
+    pub(super) fn has_reached(&self) -> bool {
+        self.reached.get()
+    }
+
+    /// Whether the socket was not open within that time.
+    pub(super) fn is_slower_than(&self, time: Duration) -> bool {
+        !self.reached.get() && self.began.get().is_some_and(|began| began.elapsed() >= time)
+    }
 }
 
 /// Connects to an address by the deadline and counts how that went. What is spoken over the socket is made by `shake` within the
@@ -58,6 +72,7 @@ pub(super) async fn dial<T, F: Future<Output = hyper::Result<T>>>(
 ) -> Result<(T, Open), ConnectError> {
     let (upstream, worker, endpoint) = (&slot.origin.upstream, slot.origin.worker, slot.named());
     let dial = async {
+        attempt.began.set(Some(Instant::now()));
         let stream = TcpStream::connect(slot.address).await?;
         attempt.reached.set(true);
         // Small writes are sent at once: without that, answers wait for acknowledgements. Where it can't be set nothing is lost.
@@ -83,7 +98,9 @@ pub(super) async fn dial<T, F: Future<Output = hyper::Result<T>>>(
         }
         Err(error) => {
             let (host, address) = (&endpoint.host, slot.address);
-            tracing::warn!(upstream = upstream.name, host, %address, ?error, "cannot connect");
+            if slot.avoided_until.get().is_none() {
+                tracing::warn!(upstream = upstream.name, host, %address, ?error, "cannot connect");
+            }
             upstream.series.failed(worker, matches!(error, ConnectError::Timeout(_)));
             Err(error)
         }

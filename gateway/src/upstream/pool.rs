@@ -91,7 +91,7 @@ impl Pool {
     fn choose_well<'s>(&self, slots: &'s [Rc<Slot>]) -> &'s Rc<Slot> {
         let now = self.origin.swept.get();
         if let Some(due) = slots.iter().find(|slot| slot.avoided_until.get().is_some_and(|until| until <= now)) {
-            due.avoid();
+            due.try_again();
             return due;
         }
         let good = || slots.iter().filter(|slot| slot.avoided_until.get().is_none());

@@ -22,7 +22,6 @@ const HEAD_START: Duration = Duration::from_millis(250);
 struct Runner {
     slot: Rc<Slot>,
     attempt: Rc<Attempt>,
-    began: Instant,
     result: Pin<Box<dyn Future<Output = Result<Lease, ConnectError>>>>,
 }
 
@@ -34,7 +33,7 @@ impl Runner {
             lease.connect(want, deadline, &watched).await?;
             Ok(lease)
         });
-        Self { slot, attempt, began: Instant::now(), result }
+        Self { slot, attempt, result }
     }
 }
 
@@ -87,7 +86,7 @@ impl Race {
                     return Poll::Pending;
                 }
                 // One whose socket is open is not slow; it is looked at again later.
-                Poll::Pending if self.runners.iter().any(|runner| runner.attempt.reached.get()) => self.wait(),
+                Poll::Pending if self.runners.iter().any(|runner| runner.attempt.has_reached()) => self.wait(),
                 Poll::Pending => {
                     self.start_next();
                 }
@@ -127,7 +126,7 @@ impl Race {
     /// Remembers who lost though it had the time.
     fn end(&self) {
         for loser in &self.runners {
-            if !loser.attempt.reached.get() && loser.began.elapsed() >= HEAD_START {
+            if loser.attempt.is_slower_than(HEAD_START) {
                 loser.slot.avoid();
             }
         }

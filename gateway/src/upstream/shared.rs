@@ -109,6 +109,11 @@ impl Shared {
         });
     }
 
+    /// Whether there is a connection.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.borrow().iter().any(|connection| !connection.sender.is_closed())
+    }
+
     /// No further stream: each connection ends with its last one.
     pub(super) fn forget(&self) {
         self.open.borrow_mut().clear();

@@ -109,6 +109,15 @@ impl Slot {
         self.avoided_until.set(Some(Instant::now() + AVOIDED));
     }
 
+    /// A request tries it. With connections that live there is nothing to find out; else the others stay away meanwhile.
+    pub(super) fn try_again(&self) {
+        if self.idle.borrow().is_empty() && !self.shared.is_open() {
+            self.avoid();
+        } else {
+            self.avoided_until.set(None);
+        }
+    }
+
     fn tell(&self, idle: usize) {
         let before = self.told.replace(idle);
         self.origin.upstream.series.idle(self.origin.worker, before, idle);
