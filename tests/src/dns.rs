@@ -121,10 +121,9 @@ fn bind() -> (TcpListener, UdpSocket) {
 
 fn serve_udp(socket: &UdpSocket, shared: &Shared) {
     let mut buffer = [0; 4096];
-    while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-        if shared.stopped.load(SeqCst) {
-            return;
-        }
+    while !shared.stopped.load(SeqCst) {
+        // A signal, or what became of an answer: neither is the end.
+        let Ok((length, from)) = socket.recv_from(&mut buffer) else { continue };
         if let Some(answer) = answer(&buffer[..length], shared, true) {
             // Who asked may have gone.
             let _gone = socket.send_to(&answer, from);
