@@ -22,11 +22,14 @@ use tests::upstream::{Exchange, Upstream};
 /// The name of the upstream in the tests.
 const NAME: &str = "films.test";
 
+/// On a machine that does other things too, two seconds may pass before anything happens.
+const PATIENT: &str = "defaults: { timeout: { connect: 30s, first_byte: 60s } }\n";
+
 /// A file in which everything goes to one upstream with these settings.
 fn file(dns: &NameServer, settings: &str) -> String {
     tests::gateway::file(
         &["workers: 1", &format!("resolver: [\"{}\"]", dns.address())],
-        &format!("upstreams: {{ films: {{ {settings} }} }}\nroutes: [{{ name: all, path: /, to: films }}]\n"),
+        &format!("{PATIENT}upstreams: {{ films: {{ {settings} }} }}\nroutes: [{{ name: all, path: /, to: films }}]\n"),
     )
 }
 

@@ -11,10 +11,13 @@ use tungstenite::Message;
 use crate::authority::Authority;
 use crate::tls::secured;
 
+/// On a machine that does other things too, a handshake may take its seconds.
+const PATIENT: &str = "defaults: { timeout: { connect: 30s } }\n";
+
 /// A gateway whose upstream is `inner` with these settings.
 fn outer(inner: &Gateway, settings: &str) -> Gateway {
     Gateway::start(&format!(
-        "upstreams: {{ films: {{ url: \"https://localhost:{}\", {settings} }} }}\nroutes: [{{ name: all, path: /, to: films }}]\n",
+        "{PATIENT}upstreams: {{ films: {{ url: \"https://localhost:{}\", {settings} }} }}\nroutes: [{{ name: all, path: /, to: films }}]\n",
         inner.address.port()
     ))
 }
@@ -86,7 +89,7 @@ fn it_is_the_name_that_has_to_be_in_the_certificate_and_not_its_address() {
             let settings = format!("protocol: {protocol}, host: upstream, tls: {{ ca: {ca} }}");
             let url = format!("url: \"https://films.test:{port}\"");
             let rest = format!(
-                "upstreams: {{ films: {{ {url}, {settings} }} }}\nroutes: [{{ name: all, path: /, to: films }}]\n"
+                "{PATIENT}upstreams: {{ films: {{ {url}, {settings} }} }}\nroutes: [{{ name: all, path: /, to: films }}]\n"
             );
             let gateway = Setup::with(&[&format!("resolver: [\"{}\"]", dns.address())], &rest).start();
             assert_eq!(gateway.get("/").status, if passes { 200 } else { 502 }, "{names}, {protocol}");
