@@ -19,7 +19,7 @@ use crate::admin::{self, Admin};
 use crate::metrics::Metrics;
 use crate::names::{Follower, Names};
 use crate::request::error::Error as RequestError;
-use crate::request::log::Writer;
+use crate::request::log::{Writer, Written};
 use crate::server::{Applied, Certificates, Entrance, REASONS, Setup, Workers, told};
 use crate::table::compile::{Plan, plan};
 use crate::table::reload::{InForce, Look, follow, read};
@@ -58,12 +58,16 @@ pub struct Gateway {
     drain: Drain,
     ready: Arc<AtomicBool>,
     workers: Workers,
+    written: Written,
     stop: oneshot::Sender<()>,
     control: JoinHandle<()>,
 }
 
 /// How often a file with problems is read again at the start.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// How long the last lines of the access log may take to be written, after the last request.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Connections that may wait to be accepted: what does not fit in is dropped, and tried again by its client only after a second. The
 /// standard library's 128 are full after a few milliseconds of a rush. The system cuts it to its own limit.
@@ -88,7 +92,7 @@ impl Gateway {
         let secured = secured.map_err(|broken| StartError::Routes(told(&broken)))?;
         let certificates = secured.as_ref().map(|(certificates, _)| certificates.clone());
         let entrance = Arc::new(Entrance { proxy_protocol: server.proxy_protocol, certificates });
-        let log = Writer::start(server.access_log)?;
+        let (log, written) = Writer::start(server.access_log)?;
         let ready = Arc::new(AtomicBool::new(true));
         let (looks, asked) = mpsc::channel::<Look>(8);
         let (stop, stopped) = oneshot::channel();
@@ -119,7 +123,7 @@ impl Gateway {
         let workers = Workers::start(&setup, listener)?;
         let routes = table.routes.len();
         tracing::info!(%address, admin = %admin_address, routes, hash = table.hash, workers = server.workers, "gateway is listening");
-        Ok(Self { address, admin: admin_address, drain: server.drain, ready, workers, stop, control })
+        Ok(Self { address, admin: admin_address, drain: server.drain, ready, workers, written, stop, control })
     }
 
     /// Stops kindly: readiness fails, after `drain.delay` the listener closes, requests in flight finish, and what is left after
@@ -129,6 +133,7 @@ impl Gateway {
         tracing::info!(delay = ?self.drain.delay, timeout = ?self.drain.timeout, "draining");
         std::thread::sleep(self.drain.delay);
         self.workers.drain(Instant::now() + self.drain.timeout);
+        self.written.wait(LAST_LINES);
         // The control thread may have ended already.
         let _ended = self.stop.send(());
         if self.control.join().is_err() {
