@@ -17,8 +17,9 @@ use tokio::time::Instant;
 
 use crate::admin::{self, Admin};
 use crate::metrics::Metrics;
+use crate::names::{Follower, Names};
 use crate::request::error::Error as RequestError;
-use crate::request::log::Writer;
+use crate::request::log::{Writer, Written};
 use crate::server::{Applied, Certificates, Entrance, REASONS, Setup, Workers, told};
 use crate::table::compile::{Plan, plan};
 use crate::table::reload::{InForce, Look, follow, read};
@@ -57,12 +58,16 @@ pub struct Gateway {
     drain: Drain,
     ready: Arc<AtomicBool>,
     workers: Workers,
+    written: Written,
     stop: oneshot::Sender<()>,
     control: JoinHandle<()>,
 }
 
 /// How often a file with problems is read again at the start.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// How long the last lines of the access log may take to be written, after the last request.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Connections that may wait to be accepted: what does not fit in is dropped, and tried again by its client only after a second. The
 /// standard library's 128 are full after a few milliseconds of a rush. The system cuts it to its own limit.
@@ -75,7 +80,7 @@ impl Gateway {
     /// [`StartError`]; nothing is left running then.
     pub fn start(options: &Options) -> Result<Self, StartError> {
         let path = options.routes.clone();
-        let (text, in_force) = first_table(&path).map_err(StartError::Routes)?;
+        let (text, in_force, follower) = first_table(&path).map_err(StartError::Routes)?;
         let table = in_force.tables.load_full();
         let server = table.server.clone();
         let (listener, address) = bind(server.listen, "listen")?;
@@ -87,7 +92,7 @@ impl Gateway {
         let secured = secured.map_err(|broken| StartError::Routes(told(&broken)))?;
         let certificates = secured.as_ref().map(|(certificates, _)| certificates.clone());
         let entrance = Arc::new(Entrance { proxy_protocol: server.proxy_protocol, certificates });
-        let log = Writer::start(server.access_log)?;
+        let (log, written) = Writer::start(server.access_log)?;
         let ready = Arc::new(AtomicBool::new(true));
         let (looks, asked) = mpsc::channel::<Look>(8);
         let (stop, stopped) = oneshot::channel();
@@ -107,6 +112,7 @@ impl Gateway {
                 () = look_at_hangup(looks, hearing) => {}
                 () = follow(path, text, in_force, asked) => {}
                 () = certificates => {}
+                () = follower.run() => {}
                 served = admin::serve(admin_listener, admin) => tracing::error!(?served, "the admin listener ended"),
                 _ = stopped => {}
             }
@@ -117,7 +123,7 @@ impl Gateway {
         let workers = Workers::start(&setup, listener)?;
         let routes = table.routes.len();
         tracing::info!(%address, admin = %admin_address, routes, hash = table.hash, workers = server.workers, "gateway is listening");
-        Ok(Self { address, admin: admin_address, drain: server.drain, ready, workers, stop, control })
+        Ok(Self { address, admin: admin_address, drain: server.drain, ready, workers, written, stop, control })
     }
 
     /// Stops kindly: readiness fails, after `drain.delay` the listener closes, requests in flight finish, and what is left after
@@ -127,6 +133,7 @@ impl Gateway {
         tracing::info!(delay = ?self.drain.delay, timeout = ?self.drain.timeout, "draining");
         std::thread::sleep(self.drain.delay);
         self.workers.drain(Instant::now() + self.drain.timeout);
+        self.written.wait(LAST_LINES);
         // The control thread may have ended already.
         let _ended = self.stop.send(());
         if self.control.join().is_err() {
@@ -145,13 +152,14 @@ pub fn wait_for_valid(path: &Path) {
 }
 
 /// Compiles the file for the first time.
-fn first_table(path: &Path) -> Result<(String, Arc<InForce>), String> {
+fn first_table(path: &Path) -> Result<(String, Arc<InForce>, Follower), String> {
     let text = read(path)?;
     let plan =
         plan(&text, path, &environment::process).and_then(Plan::with_files).map_err(|report| report.to_string())?;
     let metrics = Arc::new(Metrics::new(plan.server.workers, RequestError::REASONS, REASONS));
-    let table = plan.into_table(None, &metrics);
-    Ok((text, Arc::new(InForce::new(table, metrics))))
+    let (names, follower) = Names::new(plan.server.resolver.clone());
+    let table = plan.into_table(None, &metrics, &names);
+    Ok((text, Arc::new(InForce::new(table, metrics, names)), follower))
 }
 
 /// Binds plainly, without sharing the port, so that a second gateway on it fails loudly.

@@ -4,7 +4,7 @@
 //!
 //! **A request** ([`stack`], read top to bottom; one file a layer in [`request`]): a worker of `server` accepts its connection →
 //! it gets an id and a record that counts it → its route is found in the table → its split chooses an upstream → it is forwarded
-//! on a connection of the worker's own pool ([`upstream`]) and the answer streams back.
+//! on a connection of the worker's own pool ([`upstream`]), to one of the addresses that [`names`] keeps, and the answer streams back.
 //!
 //! **An edit** ([`table`]): the file is read twice the same ([`table::reload`]) → its text becomes a typed file, or all problems at once
 //! ([`table::file`]) → the file becomes an immutable table ([`table::compile`]) → one swap puts it in force.
@@ -16,6 +16,7 @@ pub mod cli;
 pub mod clock;
 mod gateway;
 pub mod metrics;
+pub mod names;
 pub mod request;
 mod server;
 pub mod socket;

@@ -45,6 +45,8 @@ families! {
     UPSTREAM_CONNECTIONS = GAUGE "gateway_upstream_connections" ["upstream", "state"] "Open connections to an upstream: active ones carry a request, idle ones wait in a pool.";
     UPSTREAM_CONNECTS = COUNTER "gateway_upstream_connects_total" ["upstream", "outcome"] "Attempts to connect to an upstream, by outcome.";
     UPSTREAM_RETRIES = COUNTER "gateway_upstream_retries_total" ["upstream"] "Requests sent again because their pooled connection had been closed.";
+    UPSTREAM_ADDRESSES = GAUGE "gateway_upstream_addresses" ["upstream"] "Addresses that requests are balanced over: those of the file, and those that its names have now.";
+    UPSTREAM_RESOLUTIONS = COUNTER "gateway_upstream_resolutions_total" ["upstream", "outcome"] "Look-ups of the names of an upstream, by outcome; all but ok leave the addresses as they were.";
     RELOADS = COUNTER "gateway_config_reloads_total" ["result"] "Versions of routes.yaml that took effect or were rejected.";
     RELOAD_OK = GAUGE "gateway_config_last_reload_successful" [] "1 while the file and the table in force agree, 0 while the last edit is rejected.";
     RELOAD_TIME = GAUGE "gateway_config_last_reload_success_timestamp_seconds" [] "When the table in force was compiled, in seconds since 1970.";

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use gateway::metrics::Metrics;
+use gateway::names::Names;
 use gateway::table::compile::plan;
 use gateway::table::problem::Report;
 use gateway::table::{Action, Table};
@@ -86,7 +87,8 @@ fn written(routes: &[Does]) -> String {
 
 fn judge(text: &str) -> Result<Table, Box<Report>> {
     let unset = |_: &str| None;
-    plan(text, Path::new("routes.yaml"), &unset).map(|plan| plan.into_table(None, &Metrics::new(1, &[], &[])))
+    plan(text, Path::new("routes.yaml"), &unset)
+        .map(|plan| plan.into_table(None, &Metrics::new(1, &[], &[]), &Names::new(None).0))
 }
 
 /// What a text may be spoiled with.
@@ -171,12 +173,12 @@ proptest! {
             let length = text.len();
             spoil(&mut text, at, length, "");
         }
-        config::take(&text);
+        config::run(text.as_bytes());
     }
 
     #[test]
     fn any_text_at_all_is_a_table_or_problems_inside_it(text in "(\\PC|[\\n\\t :\\-{}\\[\\]\"'#&*!|>%@$,?~.0-9a-z]){0,300}") {
-        config::take(&text);
+        config::run(text.as_bytes());
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gateway::metrics::Metrics;
+use gateway::names::Names;
 use gateway::table::compile::{Plan, plan};
 use gateway::table::problem::Report;
 use gateway::table::{Action, HostMatch, PathMatch, Split, Table};
@@ -23,7 +24,7 @@ fn check(text: &str, environment: &[(&str, &str)]) -> Result<Plan, Box<Report>> 
 
 fn table(text: &str, environment: &[(&str, &str)]) -> Table {
     let plan = check(text, environment).unwrap_or_else(|report| panic!("{report}"));
-    plan.into_table(None, &Metrics::new(1, &[], &[]))
+    plan.into_table(None, &Metrics::new(1, &[], &[]), &Names::new(None).0)
 }
 
 fn shipped() -> String {
@@ -96,6 +97,18 @@ fn limits_are_those_that_the_file_says_and_else_the_documented_ones() {
     assert_eq!((said.routes[0].max_body, said.server.strict_paths), (1 << 20, true));
     let own = file("", "defaults: { limit: { body: 1MiB } }\n", ", limit: { body: 0B }");
     assert_eq!(own.routes[0].max_body, 0);
+}
+
+#[test]
+fn name_servers_have_port_53_where_none_is_written() {
+    let file = |server: &str| {
+        table(&format!("{server}routes: [{{ name: all, path: /, respond: {{}} }}]\n"), &[]).server.resolver
+    };
+    assert_eq!(file(""), None);
+    let said =
+        file("server: { resolver: [10.96.0.10, \"127.0.0.1:5353\", \"::1\", \"[::1]:5353\"] }\n").unwrap_or_default();
+    let said: Vec<_> = said.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["10.96.0.10:53", "127.0.0.1:5353", "[::1]:53", "[::1]:5353"]);
 }
 
 #[test]
@@ -195,9 +208,9 @@ fn an_edit_keeps_what_it_did_not_change() {
     let metrics = Metrics::new(1, &[], &[]);
     let text =
         "upstreams: { a: http://a:1, b: http://b:1 }\nroutes:\n  - { name: r, path: /, split: { a: 20, b: rest } }\n";
-    let first = check(text, &[]).unwrap().into_table(None, &metrics);
+    let first = check(text, &[]).unwrap().into_table(None, &metrics, &Names::new(None).0);
     let edited = text.replace("20", "80").replace("http://b:1", "http://b:2");
-    let second = check(&edited, &[]).unwrap().into_table(Some(&first), &metrics);
+    let second = check(&edited, &[]).unwrap().into_table(Some(&first), &metrics, &Names::new(None).0);
     assert_eq!((first.generation, second.generation), (1, 2));
     assert!(std::sync::Arc::ptr_eq(&first.upstreams[0], &second.upstreams[0]));
     assert!(!std::sync::Arc::ptr_eq(&first.upstreams[1], &second.upstreams[1]));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use gateway::metrics::Metrics;
+use gateway::names::Names;
 use gateway::request::body::Body;
 use gateway::request::client::Client;
 use gateway::request::error::Error;
@@ -29,7 +30,8 @@ const FILE: &str = "routes: [{ name: all, path: /, respond: { text: fine } }]\n"
 
 fn worker() -> Rc<Worker> {
     let metrics = Arc::new(Metrics::new(1, Error::REASONS, &[]));
-    let table = plan(FILE, Path::new("routes.yaml"), &|_| None).unwrap().into_table(None, &metrics);
+    let table =
+        plan(FILE, Path::new("routes.yaml"), &|_| None).unwrap().into_table(None, &metrics, &Names::new(None).0);
     let server = table.server.clone();
     let snapshots = Snapshots::new(Arc::new(ArcSwap::from_pointee(table)), 0);
     Rc::new(Worker { index: 0, metrics, server, namer: Namer::default(), snapshots, log: None })

@@ -180,7 +180,7 @@ impl Client {
     /// # Errors
     /// The connection breaks.
     pub fn some(&mut self) -> io::Result<Vec<u8>> {
-        let some = self.stream.fill_buf()?.to_vec();
+        let some = wire::more(&mut self.stream)?.to_vec();
         self.stream.consume(some.len());
         Ok(some)
     }

@@ -8,14 +8,17 @@
 //! - [`http`]: a client that sends what a test says, byte for byte, and reads one answer
 //! - [`wire`]: HTTP/1.1 as bytes, for both ends
 //! - [`servers`]: the PostgreSQL and the Kafka that `make test` starts, a database of a test's own in the one
+//! - [`dns`]: a name server that says what a test says; [`place`]: addresses that share a port, to be behind one name
 //! - [`relay`]: a TCP relay in front of either, which a test can cut
 //! - [`folder`]: a folder that is gone when the test is over
 
 pub mod client;
+pub mod dns;
 pub mod folder;
 pub mod gateway;
 pub mod http;
 pub mod load;
+pub mod place;
 pub mod process;
 pub mod relay;
 pub mod scrape;

@@ -50,7 +50,18 @@ impl Upstream {
     /// # Panics
     /// There is no free port.
     pub fn new(answer: impl Fn(&mut Exchange<'_>) -> io::Result<()> + Send + Sync + 'static) -> Self {
-        Self::with(move |stream, shared| {
+        Self::on(listen().unwrap_or_else(|problem| panic!("a port: {problem}")), answer)
+    }
+
+    /// The same where somebody listens already.
+    ///
+    /// # Panics
+    /// The listener is broken.
+    pub fn on(
+        listener: TcpListener,
+        answer: impl Fn(&mut Exchange<'_>) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(listener, move |stream, shared| {
             let mut stream = BufReader::new(stream);
             let mut number = 0;
             while let Ok(Some(head)) = wire::read_head(&mut stream) {
@@ -79,11 +90,11 @@ impl Upstream {
     /// There is no free port.
     pub fn raw(serve: impl Fn(TcpStream, usize) + Send + Sync + 'static) -> Self {
         let next = AtomicUsize::new(0);
-        Self::with(move |stream, _| serve(stream, next.fetch_add(1, SeqCst)))
+        let listener = listen().unwrap_or_else(|problem| panic!("a port: {problem}"));
+        Self::with(listener, move |stream, _| serve(stream, next.fetch_add(1, SeqCst)))
     }
 
-    fn with(serve: impl Fn(TcpStream, &Shared) + Send + Sync + 'static) -> Self {
-        let listener = listen().unwrap_or_else(|problem| panic!("a port: {problem}"));
+    fn with(listener: TcpListener, serve: impl Fn(TcpStream, &Shared) + Send + Sync + 'static) -> Self {
         let address = listener.local_addr().unwrap_or_else(|problem| panic!("its port: {problem}"));
         let (shared, serve) = (Arc::new(Shared::default()), Arc::new(serve));
         let accepting = shared.clone();

@@ -76,11 +76,25 @@ pub fn first<'h>(headers: &'h [(String, String)], name: &str) -> Option<&'h str>
 /// # Errors
 /// The connection breaks, or ends in the middle.
 pub fn read_head(from: &mut impl BufRead) -> io::Result<Option<Head>> {
-    if from.fill_buf()?.is_empty() {
+    if more(from)?.is_empty() {
         return Ok(None);
     }
     let first = line(from)?;
     Ok(Some(Head { first, headers: fields(from)? }))
+}
+
+/// What comes next, at least a byte; nothing at the end. A signal does not end the wait, as it does not in the standard library's
+/// other readings.
+///
+/// # Errors
+/// The connection breaks.
+pub fn more(from: &mut impl BufRead) -> io::Result<&[u8]> {
+    while let Err(problem) = from.fill_buf() {
+        if problem.kind() != io::ErrorKind::Interrupted {
+            return Err(problem);
+        }
+    }
+    from.fill_buf()
 }
 
 /// Reads a body.

@@ -1,5 +1,6 @@
 //! `/table`: the table in force, and what stands against it, as JSON.
 
+use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -29,9 +30,18 @@ fn time(at: SystemTime) -> String {
 }
 
 fn describe_upstream(upstream: &Upstream) -> Value {
-    let endpoints: Vec<_> =
-        upstream.endpoints.iter().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port)).collect();
-    json!({ "name": upstream.name, "endpoints": endpoints })
+    let known = upstream.addresses.known();
+    let each = || upstream.endpoints.iter().zip(known.iter());
+    let addresses = each().flat_map(|(endpoint, known)| {
+        known.addresses.iter().map(|address| SocketAddr::new(*address, endpoint.port).to_string())
+    });
+    let failed = each().filter_map(|(endpoint, known)| Some((endpoint.host.clone(), json!(known.failure.as_ref()?))));
+    json!({
+        "name": upstream.name,
+        "endpoints": upstream.endpoints.iter().map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port)).collect::<Vec<_>>(),
+        "addresses": addresses.collect::<Vec<_>>(),
+        "failed_lookups": failed.collect::<serde_json::Map<_, _>>(),
+    })
 }
 
 fn describe_route(table: &Table, route: &Route) -> Value {

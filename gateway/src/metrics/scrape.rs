@@ -14,9 +14,10 @@ use super::worker::HANDSHAKES;
 use super::{
     BUILD_INFO, CLIENT_CONNECTIONS, CONFIG_INFO, CONNECTIONS_REFUSED, DISCONNECTS, FIRST_BYTE, Family, GENERATION,
     IN_FLIGHT, LOG_DROPPED, REJECTED, RELOAD_OK, RELOAD_TIME, RELOADS, REQUEST_DURATION, REQUESTS, SPLIT_EFFECTIVE,
-    SPLIT_PICKS, SPLIT_WEIGHT, TLS_HANDSHAKES, TLS_RELOAD_OK, TLS_RELOADS, UPSTREAM_CONNECTIONS, UPSTREAM_CONNECTS,
-    UPSTREAM_RETRIES,
+    SPLIT_PICKS, SPLIT_WEIGHT, TLS_HANDSHAKES, TLS_RELOAD_OK, TLS_RELOADS, UPSTREAM_ADDRESSES, UPSTREAM_CONNECTIONS,
+    UPSTREAM_CONNECTS, UPSTREAM_RESOLUTIONS, UPSTREAM_RETRIES,
 };
+use crate::names::Outcome;
 use crate::table::split::BUCKETS;
 use crate::table::{Action, Reason, Table};
 
@@ -29,7 +30,7 @@ impl Metrics {
         let mut page = Page::default();
         self.requests(&mut page);
         splits(&mut page, table);
-        self.connections(&mut page);
+        self.connections(&mut page, table);
         self.configuration(&mut page, table);
         self.workers(&mut page);
         let mut text = Vec::new();
@@ -63,7 +64,7 @@ impl Metrics {
         all.retain(|_, series| Arc::strong_count(series) > 1);
     }
 
-    fn connections(&self, page: &mut Page) {
+    fn connections(&self, page: &mut Page, table: &Table) {
         let mut all = self.upstreams.lock().unwrap_or_else(PoisonError::into_inner);
         page.add(
             &UPSTREAM_CONNECTIONS,
@@ -83,6 +84,20 @@ impl Metrics {
             }),
         );
         page.add(&UPSTREAM_RETRIES, all.values().map(|upstream| counted(&[&upstream.upstream], upstream.retries())));
+        let addresses = table.upstreams.iter().map(|upstream| {
+            let known = upstream.addresses.known();
+            level(&[&upstream.name], known.iter().map(|known| known.addresses.len()).sum::<usize>() as f64)
+        });
+        page.add(&UPSTREAM_ADDRESSES, addresses);
+        page.add(
+            &UPSTREAM_RESOLUTIONS,
+            all.values().flat_map(|upstream| {
+                Outcome::LABELS
+                    .iter()
+                    .enumerate()
+                    .map(move |(at, outcome)| counted(&[&upstream.upstream, outcome], upstream.resolutions(at)))
+            }),
+        );
         all.retain(|_, upstream| Arc::strong_count(upstream) > 1);
     }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::worker::{Refusals, WorkerCells};
+use crate::names::Outcome;
 use crate::table::Reason;
 
 /// Upper bounds of the histograms' buckets in seconds: half a millisecond, which a healthy local upstream stays below, up to the time limits' range.
@@ -142,6 +143,8 @@ pub struct UpstreamSeries {
     /// The upstream's name.
     pub upstream: String,
     cells: PerWorker<UpstreamCells>,
+    // Counted by the control thread.
+    resolutions: [AtomicU64; Outcome::LABELS.len()],
 }
 
 impl UpstreamSeries {
@@ -161,9 +164,18 @@ impl UpstreamSeries {
         add(&self.cells.of(worker).open, u64::MAX);
     }
 
-    /// Sets how many connections wait in this worker's pool.
-    pub fn idle(&self, worker: usize, connections: usize) {
-        self.cells.of(worker).idle.store(connections as u64, Relaxed);
+    /// Says how many connections wait for one address, and how many there were when it last said so.
+    pub fn idle(&self, worker: usize, before: usize, now: usize) {
+        add(&self.cells.of(worker).idle, (now as u64).wrapping_sub(before as u64));
+    }
+
+    /// Counts a look-up of one of its names, by its place in [`Outcome::LABELS`].
+    pub fn looked_up(&self, outcome: usize) {
+        self.resolutions[outcome].fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn resolutions(&self, outcome: usize) -> u64 {
+        self.resolutions[outcome].load(Relaxed)
     }
 
     /// Counts a request sent again.
@@ -246,7 +258,11 @@ impl Metrics {
     /// The connections of an upstream, made where they are missing.
     pub fn upstream(&self, name: &str) -> Arc<UpstreamSeries> {
         let mut all = self.upstreams.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || UpstreamSeries { upstream: name.to_owned(), cells: PerWorker::new(self.workers.len()) };
+        let make = || UpstreamSeries {
+            upstream: name.to_owned(),
+            cells: PerWorker::new(self.workers.len()),
+            resolutions: Default::default(),
+        };
         all.entry(name.to_owned()).or_insert_with(|| Arc::new(make())).clone()
     }
 

@@ -36,7 +36,7 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     let mut lease = pool.lease(if client_side.is_some() { Want::Upgrade } else { Want::Any }).await?;
     let (mut head, body) = request.into_parts();
     let version = head.version;
-    headers::strip(&mut head, &found);
+    headers::strip(&mut head, &found, !body.is_end_stream());
     if client_side.is_some() {
         tunnel::ask(&mut head.headers);
     }

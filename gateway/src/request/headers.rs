@@ -210,13 +210,14 @@ pub fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
 }
 
 /// Takes out of a request's head what is of the client's hop only, and makes its target the origin form.
-pub fn strip(head: &mut Parts, found: &Found) {
+pub fn strip(head: &mut Parts, found: &Found, has_body: bool) {
     remove_hop_by_hop(&mut head.headers, found);
     if found.trailers {
         head.headers.insert(TE, HeaderValue::from_static("trailers"));
     }
-    if found.framing.codings > 0 {
-        // As everyone writes it: it may say `Chunked`.
+    if found.framing.codings > 0 || has_body && found.framing.lengths == 0 {
+        // As everyone writes it: it may say `Chunked`. Of HTTP/2's bodies few say their length, and without this word hyper sends a GET
+        // or HEAD without the body that it has.
         head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     if head.version == Version::HTTP_2 {

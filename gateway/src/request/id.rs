@@ -57,10 +57,12 @@ impl Namer {
         }
         hex(u128::from(fastrand::u64(1..)), &mut made[36..52]);
         let made = self.store(&made);
-        Names {
-            request_id: given_id.cloned().unwrap_or_else(|| header_value(made.slice(3..35))),
-            traceparent: (!given_context).then(|| header_value(made)),
-        }
+        let mut request_id = given_id.cloned().unwrap_or_else(|| header_value(made.slice(3..35)));
+        let mut traceparent = header_value(made);
+        // No secrets; but HTTP/2 then gives them no place in its tables, from which each would only drive out what comes again.
+        request_id.set_sensitive(true);
+        traceparent.set_sensitive(true);
+        Names { request_id, traceparent: (!given_context).then_some(traceparent) }
     }
 
     fn store(&self, bytes: &[u8]) -> Bytes {

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderValue, Method, Request, Uri};
@@ -38,17 +38,19 @@ impl Writer {
     ///
     /// # Errors
     /// If the system has no thread left.
-    pub fn start(settings: AccessLog) -> io::Result<Self> {
+    pub fn start(settings: AccessLog) -> io::Result<(Self, Written)> {
+        let (ending, ended) = channel();
         if settings.format == LogFormat::Off {
-            return Ok(Self(None));
+            return Ok((Self(None), Written(ended)));
         }
         let (sender, lines) = sync_channel(QUEUE);
         let write = move || {
             // A log that nobody can read any more, as a closed pipe, is no reason to stop serving.
             let _ended = write_all(&lines, settings.format);
+            drop(ending);
         };
         std::thread::Builder::new().name("access-log".to_owned()).spawn(write)?;
-        Ok(Self(Some((settings.sample, sender))))
+        Ok((Self(Some((settings.sample, sender))), Written(ended)))
     }
 
     /// An end for one worker.
@@ -56,6 +58,18 @@ impl Writer {
     pub fn for_worker(&self) -> Option<Log> {
         let (sample, queue) = self.0.clone()?;
         Some(Log { sample, until_next: Cell::new(0), queue })
+    }
+}
+
+/// The end of the writing thread.
+#[derive(Debug)]
+pub struct Written(Receiver<()>);
+
+impl Written {
+    /// Waits until every line is written, for a reader that takes none no longer than that.
+    pub fn wait(self, limit: Duration) {
+        // Nothing is ever sent: what ends the wait is the thread's end.
+        let _ended = self.0.recv_timeout(limit);
     }
 }
 

@@ -17,7 +17,6 @@ use std::time::Duration;
 use http::header::CONNECTION;
 use http::{HeaderName, HeaderValue, Method, Response, Version};
 use http_body::Body as _;
-use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tower::Service;
 use tower::layer::{LayerFn, layer_fn};
@@ -265,27 +264,25 @@ where
     fn call(&mut self, arrived: Arrived) -> Self::Future {
         let begun = Record::begin(self.worker.clone(), arrived);
         let record = begun.record.clone();
-        let called = catch_unwind(AssertUnwindSafe(|| self.inner.call(begun)));
+        // Boxed here, once: what waits for an upstream is large, and would be moved again by everything further out.
+        let called = catch_unwind(AssertUnwindSafe(|| Box::pin(self.inner.call(begun))));
         Answering { outcome: called.inspect_err(|panic| log_panic(&**panic)).ok(), record: Some(record) }
     }
 }
 
-pin_project! {
-    /// Waits for the outcome and answers with it. A panic in one request is that request's 500.
-    pub struct Answering<F> {
-        #[pin]
-        outcome: Option<F>,
-        record: Option<Rc<Record>>,
-    }
+/// Waits for the outcome and answers with it. A panic in one request is that request's 500.
+#[derive(Debug)]
+pub struct Answering<F> {
+    outcome: Option<Pin<Box<F>>>,
+    record: Option<Rc<Record>>,
 }
 
 impl<F: Future<Output = Outcome>> Future for Answering<F> {
     type Output = Result<Response<Counted>, Infallible>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let outcome = match this.outcome.as_mut().as_pin_mut() {
-            Some(outcome) => match catch_unwind(AssertUnwindSafe(|| outcome.poll(cx))) {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = match &mut self.outcome {
+            Some(outcome) => match catch_unwind(AssertUnwindSafe(|| outcome.as_mut().poll(cx))) {
                 Ok(polled) => ready!(polled),
                 Err(panic) => {
                     log_panic(&*panic);
@@ -295,8 +292,8 @@ impl<F: Future<Output = Outcome>> Future for Answering<F> {
             None => Err(Error::Internal),
         };
         // What the request held is let go of before its answer goes out.
-        this.outcome.set(None);
-        match this.record.take() {
+        self.outcome = None;
+        match self.record.take() {
             Some(record) => Poll::Ready(Ok(record.answer(outcome))),
             None => Poll::Pending,
         }

@@ -6,15 +6,16 @@
 use std::cell::RefCell;
 use std::error::Error as _;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::rt::Executor;
 use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
 use tokio::time::Instant;
@@ -116,15 +117,28 @@ struct Streams(Rc<RefCell<Option<Rc<Clock>>>>);
 
 impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        let clock = self.0.take();
-        spawn_local(async move {
-            let mut stream = pin!(stream);
-            poll_fn(|cx| match (stream.as_mut().poll(cx), &clock) {
-                // Dropped, the stream is reset: a client that does not take its answer must not keep it for ever.
-                (Poll::Pending, Some(clock)) => clock.poll_standing(cx),
-                (polled, _) => polled,
-            })
-            .await;
-        });
+        drop(spawn_local(Timed { stream, clock: self.0.take() }));
+    }
+}
+
+pin_project! {
+    /// A stream with its clock.
+    struct Timed<F> {
+        #[pin]
+        stream: F,
+        clock: Option<Rc<Clock>>,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Timed<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        match (this.stream.poll(cx), this.clock) {
+            // Dropped, the stream is reset: a client that does not take its answer must not keep it for ever.
+            (Poll::Pending, Some(clock)) => clock.poll_standing(cx),
+            (polled, _) => polled,
+        }
     }
 }

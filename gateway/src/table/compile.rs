@@ -2,7 +2,7 @@
 //!
 //! Second half of the cold path. [`plan`] asks everything that concerns more than one value (names, sums, reachability) and
 //! needs nothing but the text and the environment, so `check` stops there. [`Plan::into_table`] cannot fail: it joins the plan
-//! with what outlives an edit, the previous table's upstreams and the metrics' series. It is the only constructor of [`Table`].
+//! with what outlives an edit, the previous table's upstreams with their addresses, and the metrics' series. It is the only constructor of [`Table`].
 
 mod actions;
 mod reachable;
@@ -26,6 +26,7 @@ use super::matcher::Matcher;
 use super::problem::{Problems, Report};
 use super::{Action, Route, Server, Table, Upstream, file};
 use crate::metrics::Metrics;
+use crate::names::Names;
 use routes::PlannedRoute;
 use upstreams::PlannedUpstream;
 
@@ -108,8 +109,9 @@ impl Plan {
     /// The table. Upstreams whose settings are those of `previous` are the same ones, with their connections; splits go on
     /// counting where they were.
     #[must_use]
-    pub fn into_table(self, previous: Option<&Table>, metrics: &Metrics) -> Table {
-        let upstreams = self.upstreams.into_iter().map(|planned| planned.make(previous, metrics)).collect::<Vec<_>>();
+    pub fn into_table(self, previous: Option<&Table>, metrics: &Metrics, names: &Names) -> Table {
+        let upstreams =
+            self.upstreams.into_iter().map(|planned| planned.make(previous, metrics, names)).collect::<Vec<_>>();
         let counters = previous.map(counters).unwrap_or_default();
         let routes: Vec<Route> =
             self.routes.into_iter().map(|planned| planned.make(&upstreams, &counters, metrics)).collect();

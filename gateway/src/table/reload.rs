@@ -18,6 +18,7 @@ use super::Table;
 use super::compile::{Plan, plan};
 use super::environment;
 use crate::metrics::{Metrics, ReloadResult};
+use crate::names::Names;
 
 /// Nothing may happen in the directory for so long before the file is read.
 const QUIET: Duration = Duration::from_millis(100);
@@ -64,6 +65,8 @@ pub struct InForce {
     pub tables: Arc<ArcSwap<Table>>,
     /// All metrics.
     pub metrics: Arc<Metrics>,
+    /// The addresses of all upstreams.
+    pub names: Names,
     // Written by `follow`, read by the admin listener; no request touches it.
     refused: Mutex<Option<Refused>>,
 }
@@ -71,8 +74,8 @@ pub struct InForce {
 impl InForce {
     /// Starts with the table of the start.
     #[must_use]
-    pub fn new(table: Table, metrics: Arc<Metrics>) -> Self {
-        Self { tables: Arc::new(ArcSwap::from_pointee(table)), metrics, refused: Mutex::new(None) }
+    pub fn new(table: Table, metrics: Arc<Metrics>, names: Names) -> Self {
+        Self { tables: Arc::new(ArcSwap::from_pointee(table)), metrics, names, refused: Mutex::new(None) }
     }
 
     /// The last edit, where it was refused and has not been mended.
@@ -182,7 +185,7 @@ impl Follower {
                 plan = plan.and_then(Plan::with_files);
             }
             let plan = plan.map_err(|report| report.to_string())?;
-            let table = plan.into_table(Some(&previous), &in_force.metrics);
+            let table = plan.into_table(Some(&previous), &in_force.metrics, &in_force.names);
             Ok((text, previous, table))
         });
         match compiling.await {

@@ -34,6 +34,8 @@ pub struct Server {
     pub proxy_protocol: bool,
     /// TLS on the public listener.
     pub tls: Option<Tls>,
+    /// The name servers to ask for upstreams' names; `None`: those of the system.
+    pub resolver: Option<Vec<SocketAddr>>,
     /// How the gateway stops.
     pub drain: Drain,
 }

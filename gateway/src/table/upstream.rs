@@ -8,6 +8,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
 use crate::metrics::UpstreamSeries;
+use crate::names::Addresses;
 
 /// One entry of `upstreams`. Two tables share it when no setting of it changed: that is what keeps pools warm over an edit.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct Upstream {
     pub served_by: HeaderValue,
     /// At least one, in the file's order.
     pub endpoints: Vec<Endpoint>,
+    /// Where they are now, across edits.
+    pub addresses: Arc<Addresses>,
     /// What `Host` the upstream sees.
     pub host: HostHeader,
     /// What it speaks.
@@ -46,7 +49,7 @@ impl Upstream {
     }
 }
 
-/// An address of an upstream, resolved at each connect.
+/// One entry of `endpoints`, or the `url`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// A name, an IPv4 address, or an IPv6 address without brackets.

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::connection::ExchangeError;
 use super::expect::Expectation;
-use super::pool::Lease;
+use super::lease::Lease;
 use crate::clock::{Clock, after, earlier};
 
 /// How far an upload has come: read by the waiting request, to know whose turn it is.

@@ -7,7 +7,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -20,11 +19,12 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use super::body::{Upload, UploadError};
-use super::dial::{ConnectError, Open, dial};
+use super::dial::{Attempt, ConnectError, Open, dial};
 use super::doorbell::Doorbell;
+use super::slot::Slot;
 use super::wire::Wire;
 use crate::socket::{Bytes, Socket};
-use crate::table::{Endpoint, Protocol, Upstream};
+use crate::table::Protocol;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -99,16 +99,12 @@ impl Connection {
     ///
     /// # Errors
     /// [`ConnectError`], counted.
-    pub(super) async fn open(
-        upstream: &Arc<Upstream>,
-        endpoint: &Endpoint,
-        worker: usize,
-    ) -> Result<Self, ConnectError> {
+    pub(super) async fn open(slot: &Slot, deadline: Option<Instant>, attempt: &Attempt) -> Result<Self, ConnectError> {
         let shake = |socket, read| async move {
             let (sender, driver) = http1::handshake(TokioIo::new(socket)).await?;
             Ok((sender, Box::new(driver), read))
         };
-        let ((sender, driver, read), open) = dial(upstream, endpoint, worker, Protocol::Http1, shake).await?;
+        let ((sender, driver, read), open) = dial(slot, deadline, Protocol::Http1, attempt, shake).await?;
         let (doorbell, idle_since) = (Doorbell::default(), Instant::now());
         Ok(Self { driver, doorbell, sender, over: false, read, open, idle_since, reused: false })
     }

@@ -1,15 +1,18 @@
-//! From an endpoint to an open socket, with TLS where the file says `https`, within `timeout.connect`.
+//! From an address to an open socket, with TLS where the file says `https`, within `timeout.connect`.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use thiserror::Error;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::slot::Slot;
 use super::wire::Wire;
 use crate::socket::{Bytes, Socket};
 use crate::table::{Endpoint, Protocol, Upstream, UpstreamTls};
@@ -20,7 +23,7 @@ pub enum ConnectError {
     /// Not within `timeout.connect`. The text, which clients read too, names the upstream and not where it is.
     #[error("upstream {0} did not accept a connection in time")]
     Timeout(String),
-    /// Refused, unreachable, or the name is unknown.
+    /// Refused, unreachable, or its name has no address.
     #[error("upstream {0} can't be reached")]
     Failed(String, #[source] io::Error),
 }
@@ -35,20 +38,43 @@ impl Drop for Open {
     }
 }
 
-/// Connects to an endpoint, trying each of its addresses, and counts how that went. What is spoken over the socket is made by `shake`
-/// within the same limit.
+/// How far an attempt to connect has come, for whoever waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Attempt {
+    /// Since when the address is being connected to; not while another request's connection is waited for.
+    began: Cell<Option<Instant>>,
+    reached: Cell<bool>,
+}
+
+impl Attempt {
+    /// Whether the socket is open.
+    pub(super) fn has_reached(&self) -> bool {
+        self.reached.get()
+    }
+
+    /// Whether the socket was not open within that time.
+    pub(super) fn is_slower_than(&self, time: Duration) -> bool {
+        !self.reached.get() && self.began.get().is_some_and(|began| began.elapsed() >= time)
+    }
+}
+
+/// Connects to an address by the deadline and counts how that went. What is spoken over the socket is made by `shake` within the
+/// same limit.
 ///
 /// # Errors
 /// [`ConnectError`], counted.
 pub(super) async fn dial<T, F: Future<Output = hyper::Result<T>>>(
-    upstream: &Arc<Upstream>,
-    endpoint: &Endpoint,
-    worker: usize,
+    slot: &Slot,
+    deadline: Option<Instant>,
     protocol: Protocol,
+    attempt: &Attempt,
     shake: impl FnOnce(Socket<Wire>, Bytes) -> F,
 ) -> Result<(T, Open), ConnectError> {
+    let (upstream, worker, endpoint) = (&slot.origin.upstream, slot.origin.worker, slot.named());
     let dial = async {
-        let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await?;
+        attempt.began.set(Some(Instant::now()));
+        let stream = TcpStream::connect(slot.address).await?;
+        attempt.reached.set(true);
         // Small writes are sent at once: without that, answers wait for acknowledgements. Where it can't be set nothing is lost.
         let _slower = stream.set_nodelay(true);
         let wire = match &upstream.tls {
@@ -60,8 +86,8 @@ pub(super) async fn dial<T, F: Future<Output = hyper::Result<T>>>(
         shake(socket, read).await.map_err(io::Error::other)
     };
     let name = || upstream.name.clone();
-    let dialled = match upstream.timeouts.connect {
-        Some(limit) => timeout(limit, dial).await.map_err(|_| ConnectError::Timeout(name())),
+    let dialled = match deadline {
+        Some(deadline) => timeout_at(deadline, dial).await.map_err(|_| ConnectError::Timeout(name())),
         None => Ok(dial.await),
     };
     let opened = dialled.and_then(|done| done.map_err(|error| ConnectError::Failed(name(), error)));
@@ -71,8 +97,10 @@ pub(super) async fn dial<T, F: Future<Output = hyper::Result<T>>>(
             Ok((made, Open(upstream.clone(), worker)))
         }
         Err(error) => {
-            let Endpoint { host, port, .. } = endpoint;
-            tracing::warn!(upstream = upstream.name, host, port, ?error, "cannot connect");
+            let (host, address) = (&endpoint.host, slot.address);
+            if slot.avoided_until.get().is_none() {
+                tracing::warn!(upstream = upstream.name, host, %address, ?error, "cannot connect");
+            }
             upstream.series.failed(worker, matches!(error, ConnectError::Timeout(_)));
             Err(error)
         }
@@ -91,7 +119,7 @@ async fn secure(
     };
     let name = match &tls.name {
         Some(name) => name.clone(),
-        None => ServerName::try_from(endpoint.host.clone()).map_err(io::Error::other)?,
+        None => ServerName::try_from(endpoint.host.trim_end_matches('.').to_owned()).map_err(io::Error::other)?,
     };
     let stream = TlsConnector::from(config.clone()).connect(name, stream).await?;
     let agreed = stream.get_ref().1.alpn_protocol();

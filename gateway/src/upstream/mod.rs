@@ -8,8 +8,11 @@ mod connection;
 mod dial;
 mod doorbell;
 mod expect;
+mod lease;
 mod pool;
+mod race;
 mod shared;
+mod slot;
 mod wire;
 
 use std::cell::RefCell;
@@ -22,7 +25,8 @@ use http::HeaderValue;
 pub use body::{Download, Transfer, Upload, UploadError};
 pub use connection::{ExchangeError, Failed};
 pub use dial::{ConnectError, Open};
-pub use pool::{Lease, Pool, Want};
+pub use lease::{Lease, Want};
+pub use pool::Pool;
 
 use crate::table::{Table, UpstreamId};
 

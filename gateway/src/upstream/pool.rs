@@ -1,252 +1,208 @@
-//! A worker's pool of connections to one upstream: last in, first out, so that few connections are busy and the rest age out. Of HTTP/2
-//! there are few, and requests share them.
+//! A worker's pool of connections to one upstream: which address a request goes to, and what is done about the others.
 //!
-//! No other worker sees it, so it needs no lock. Several endpoints are balanced by the power of two choices: of two picked at
-//! random the one with fewer requests in flight.
+//! No other worker sees it, so it needs no lock. Each address of each endpoint is a [`Slot`]; several are balanced by the power of two
+//! choices: of two picked at random the one with fewer requests in flight. Names change their addresses: a version is compared for
+//! each request, and no more than that is done while nothing changed. An address that is gone gets no new request, and its slot ends
+//! with the last one in flight.
 
 use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 
-use super::body::Upload;
-use super::connection::{Connection, ExchangeError, Failed};
-use super::dial::{ConnectError, Open};
-use super::shared::{Shared, Stream};
-use super::wire::Wire;
-use crate::socket::Socket;
-use crate::table::{Endpoint, Protocol, Upstream};
-
-/// Idle connections kept for an endpoint by a worker; more than that many at once are closed after use.
-const MAX_IDLE: usize = 512;
+use super::dial::ConnectError;
+use super::lease::{Lease, Want};
+use super::race::race;
+use super::slot::{Origin, Slot};
+use crate::names::Known;
+use crate::table::{Protocol, Upstream};
 
 /// Connections to one upstream.
 #[derive(Debug)]
 pub struct Pool {
-    upstream: Arc<Upstream>,
-    worker: usize,
-    slots: Box<[Slot]>,
-    /// The time of the last sweep: near enough to tell how long a connection has been idle, and no clock to read for each request.
-    swept: Cell<Instant>,
-}
-
-/// What belongs to one endpoint.
-#[derive(Debug, Default)]
-struct Slot {
-    idle: RefCell<Vec<Connection>>,
-    shared: Shared,
-    active: Cell<usize>,
+    origin: Rc<Origin>,
+    slots: RefCell<Vec<Rc<Slot>>>,
+    /// Only where an endpoint has a name.
+    names: Option<RefCell<watch::Receiver<Vec<Known>>>>,
 }
 
 impl Pool {
     pub(super) fn new(upstream: Arc<Upstream>, worker: usize) -> Rc<Self> {
-        let slots = upstream.endpoints.iter().map(|_| Slot::default()).collect();
-        Rc::new(Self { upstream, worker, slots, swept: Cell::new(Instant::now()) })
+        let names = upstream.addresses.watch().map(RefCell::new);
+        let origin = Rc::new(Origin { upstream, worker, swept: Cell::new(Instant::now()) });
+        let pool = Self { origin, slots: RefCell::default(), names };
+        pool.take_over(&pool.origin.upstream.addresses.known());
+        Rc::new(pool)
     }
 
     /// Whose connections these are.
     #[must_use]
     pub fn upstream(&self) -> &Arc<Upstream> {
-        &self.upstream
+        &self.origin.upstream
     }
 
     /// Takes an idle connection, a stream on a shared one, or opens one.
     ///
     /// # Errors
-    /// [`ConnectError`] from the endpoint that was chosen.
-    pub async fn lease(self: &Rc<Self>, want: Want) -> Result<Lease, ConnectError> {
-        let at = self.choose();
-        let (slot, endpoint) = (&self.slots[at], &self.upstream.endpoints[at]);
-        slot.active.set(slot.active.get() + 1);
-        let mut lease = Lease { pool: self.clone(), endpoint: at, held: Held::Nothing };
-        if self.upstream.protocol == Protocol::Http2 && want != Want::Upgrade {
-            lease.held = Held::Stream(Box::pin(slot.shared.stream(&self.upstream, endpoint, self.worker)).await?);
+    /// [`ConnectError`]: no address was reached within `timeout.connect`, or none is known.
+    pub async fn lease(&self, want: Want) -> Result<Lease, ConnectError> {
+        let slot = match self.choose() {
+            Some(slot) => slot,
+            None => Box::pin(self.first()).await?,
+        };
+        let mut lease = Lease::on(slot);
+        if std::future::poll_fn(|cx| lease.take_ready(want, cx)).await {
             return Ok(lease);
         }
-        let idle = match want {
-            Want::Any => std::future::poll_fn(|cx| self.take_idle(at, cx)).await,
-            Want::Fresh | Want::Upgrade => None,
-        };
-        lease.held = Held::Connection(match idle {
-            Some(connection) => connection,
-            // Boxed, so that the many requests that find a connection don't carry the state of the few that make one.
-            None => Box::pin(Connection::open(&self.upstream, endpoint, self.worker)).await?,
-        });
-        Ok(lease)
+        // Boxed, so that the many requests that find a connection don't carry the state of the few that make one.
+        Box::pin(self.connect(lease, want)).await
     }
 
-    fn choose(&self) -> usize {
-        if self.slots.len() == 1 {
-            return 0;
+    async fn connect(&self, lease: Lease, want: Want) -> Result<Lease, ConnectError> {
+        let others = self.others(&lease);
+        let deadline = self.upstream().timeouts.connect.map(|limit| Instant::now() + limit);
+        race(lease, others, want, deadline).await
+    }
+
+    /// The slot for the next request; none while no address is known.
+    fn choose(&self) -> Option<Rc<Slot>> {
+        self.look();
+        let slots = self.slots.borrow();
+        if let [only] = slots.as_slice() {
+            return Some(only.clone());
         }
-        let (one, other) = (fastrand::usize(..self.slots.len()), fastrand::usize(..self.slots.len()));
-        if self.slots[other].active.get() < self.slots[one].active.get() { other } else { one }
-    }
-
-    fn take_idle(&self, endpoint: usize, cx: &Context<'_>) -> Poll<Option<Connection>> {
-        let mut idle = self.slots[endpoint].idle.borrow_mut();
-        let taken =
-            std::iter::from_fn(|| idle.pop()).find_map(|mut connection| connection.is_usable(cx).then_some(connection));
-        self.upstream.series.idle(self.worker, self.idle_connections(endpoint, idle.len()));
-        Poll::Ready(taken)
-    }
-
-    /// Idle connections of all endpoints, where the one at `endpoint`, which may be borrowed, holds `here`.
-    fn idle_connections(&self, endpoint: usize, here: usize) -> usize {
-        let others = self.slots.iter().enumerate().filter(|(at, _)| *at != endpoint);
-        here + others.map(|(_, slot)| slot.idle.borrow().len() + slot.shared.idle()).sum::<usize>()
-    }
-
-    fn give_back(&self, endpoint: usize, mut connection: Connection) {
-        let mut idle = self.slots[endpoint].idle.borrow_mut();
-        if idle.len() < MAX_IDLE {
-            connection.idle_since = self.swept.get();
-            connection.reused = true;
-            idle.push(connection);
-            self.upstream.series.idle(self.worker, self.idle_connections(endpoint, idle.len()));
+        if slots.is_empty() {
+            return None;
         }
-    }
-
-    /// Closes what has been idle for longer than `keepalive`, and what the upstream has closed.
-    pub(super) fn sweep(&self) {
-        let now = Instant::now();
-        self.swept.set(now);
-        for (endpoint, slot) in self.slots.iter().enumerate() {
-            let mut idle = slot.idle.borrow_mut();
-            let cx = Context::from_waker(Waker::noop());
-            idle.retain_mut(|connection| {
-                let young =
-                    self.upstream.keepalive.is_none_or(|limit| now.duration_since(connection.idle_since) < limit);
-                young && connection.is_usable(&cx)
-            });
-            slot.shared.sweep(now, self.upstream.keepalive);
-            self.upstream.series.idle(self.worker, self.idle_connections(endpoint, idle.len() + slot.shared.idle()));
+        let one = fastrand::usize(..slots.len());
+        let other = (one + fastrand::usize(1..slots.len())) % slots.len();
+        let (one, other) = (&slots[one], &slots[other]);
+        if one.avoided_until.get().is_some() || other.avoided_until.get().is_some() {
+            return Some(self.choose_well(&slots).clone());
         }
+        Some(if other.active.get() < one.active.get() { other } else { one }.clone())
     }
-}
 
-/// What a request needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Want {
-    /// Whatever there is.
-    Any,
-    /// No connection of HTTP/1.1 that may have been closed meanwhile.
-    Fresh,
-    /// A connection of HTTP/1.1 that becomes something else.
-    Upgrade,
-}
-
-/// What a lease holds.
-#[derive(Debug)]
-enum Held {
-    /// Not yet, or not any more.
-    Nothing,
-    Connection(Connection),
-    Stream(Stream),
-}
-
-/// The right to use a connection; it counts as in flight on its endpoint until it is dropped.
-#[derive(Debug)]
-pub struct Lease {
-    pool: Rc<Pool>,
-    endpoint: usize,
-    held: Held,
-}
-
-impl Lease {
-    /// The leased connection of HTTP/1.1, which whoever reads from it drives.
-    pub(super) fn connection(&mut self) -> Option<&mut Connection> {
-        match &mut self.held {
-            Held::Connection(connection) => Some(connection),
-            Held::Stream(_) | Held::Nothing => None,
+    /// The same where some addresses could not be reached of late: they are left out, but for one request now and then that tries.
+    fn choose_well<'s>(&self, slots: &'s [Rc<Slot>]) -> &'s Rc<Slot> {
+        let now = self.origin.swept.get();
+        if let Some(due) = slots.iter().find(|slot| slot.avoided_until.get().is_some_and(|until| until <= now)) {
+            due.try_again();
+            return due;
         }
-    }
-
-    /// Whether others have used the connection before, so that the upstream may have closed it just now.
-    #[must_use]
-    pub fn is_reused(&self) -> bool {
-        match &self.held {
-            Held::Connection(connection) => connection.reused,
-            Held::Stream(stream) => stream.reused,
-            Held::Nothing => false,
-        }
-    }
-
-    /// Sends a request and waits for the head of the answer, polling `limit` beside it.
-    ///
-    /// # Errors
-    /// [`Failed`], or what `limit` returns when it is ready first.
-    pub async fn exchange<E: From<Failed>>(
-        &mut self,
-        request: Request<Upload>,
-        limit: impl FnMut(&mut Context<'_>) -> Poll<E>,
-    ) -> Result<Response<Incoming>, E> {
-        match &mut self.held {
-            Held::Connection(connection) => connection.exchange(request, limit).await,
-            Held::Stream(stream) => {
-                // Boxed, so that HTTP/1.1 does not carry its state.
-                Box::pin(stream.exchange(request, &self.pool.upstream, self.endpoint, limit)).await
+        let good = || slots.iter().filter(|slot| slot.avoided_until.get().is_none());
+        match good().count() {
+            0 => &slots[fastrand::usize(..slots.len())],
+            count => {
+                let (one, other) = (fastrand::usize(..count), fastrand::usize(..count));
+                let (one, other) = (good().nth(one), good().nth(other));
+                one.into_iter().chain(other).min_by_key(|slot| slot.active.get()).unwrap_or(&slots[0])
             }
-            Held::Nothing => Err(Failed { error: ExchangeError::Closed, unsent: Some(Box::new(request)) }.into()),
         }
     }
 
-    fn take_connection(&mut self) -> Option<Connection> {
-        match std::mem::replace(&mut self.held, Held::Nothing) {
-            Held::Connection(connection) => Some(connection),
-            Held::Stream(_) | Held::Nothing => None,
+    /// The other addresses, in the order in which they are tried: those that could be reached before those that could not, the two
+    /// families in turn from the one that was not tried first, the least busy first.
+    fn others(&self, chosen: &Lease) -> Vec<Rc<Slot>> {
+        let v6 = chosen.slot().address.is_ipv6();
+        let mut rest: Vec<_> = self.slots.borrow().iter().filter(|slot| !chosen.is_on(slot)).cloned().collect();
+        let avoided = |slot: &Slot| slot.avoided_until.get().is_some();
+        rest.sort_by_key(|slot| (avoided(slot), slot.active.get()));
+        // The place within the family: even ones for the other, odd ones for the same.
+        let mut places = [0, 1];
+        let mut ordered: Vec<_> = rest
+            .into_iter()
+            .map(|slot| {
+                let place = &mut places[usize::from(slot.address.is_ipv6() == v6)];
+                *place += 2;
+                (avoided(&slot), *place, slot)
+            })
+            .collect();
+        ordered.sort_by_key(|(avoided, place, _)| (*avoided, *place));
+        ordered.into_iter().map(|(_, _, slot)| slot).collect()
+    }
+
+    /// Waits for the first address of any endpoint, as long as it would for a connection.
+    async fn first(&self) -> Result<Rc<Slot>, ConnectError> {
+        let upstream = self.upstream();
+        let found = match upstream.timeouts.connect {
+            Some(limit) => timeout(limit, self.known()).await,
+            None => Ok(self.known().await),
+        };
+        let error = match found {
+            Ok(None) => match self.choose() {
+                Some(slot) => return Ok(slot),
+                None => ConnectError::Failed(upstream.name.clone(), io::ErrorKind::NotFound.into()),
+            },
+            Ok(Some(why)) => ConnectError::Failed(upstream.name.clone(), io::Error::new(io::ErrorKind::NotFound, why)),
+            Err(_) => ConnectError::Timeout(upstream.name.clone()),
+        };
+        tracing::warn!(upstream = upstream.name, ?error, "no address is known");
+        upstream.series.failed(self.origin.worker, matches!(error, ConnectError::Timeout(_)));
+        Err(error)
+    }
+
+    /// Ready when there is an address; or why there is none, once every name was looked up in vain.
+    async fn known(&self) -> Option<String> {
+        let mut names = self.upstream().addresses.watch()?;
+        let over = |known: &Vec<Known>| {
+            known.iter().any(|known| !known.addresses.is_empty()) || known.iter().all(|known| known.failure.is_some())
+        };
+        // The sender lives in the upstream, so that there always is an end to wait for.
+        let known = names.wait_for(over).await.ok()?;
+        if known.iter().any(|known| !known.addresses.is_empty()) {
+            return None;
+        }
+        known.iter().find_map(|known| known.failure.clone())
+    }
+
+    /// Sees whether a name has changed its addresses.
+    fn look(&self) {
+        let Some(names) = &self.names else { return };
+        // It can't be closed: the pool's upstream holds the other end.
+        if names.borrow().has_changed().unwrap_or_default() {
+            let mut names = names.borrow_mut();
+            self.take_over(&names.borrow_and_update());
         }
     }
 
-    /// Waits for the end of HTTP on this connection, after an upgrade, and takes its socket with what came early.
-    pub async fn upgraded(&mut self) -> Option<(Socket<Wire>, Bytes, Open)> {
-        let mut connection = self.take_connection()?;
-        std::future::poll_fn(|cx| connection.drive(cx)).await;
-        Some(connection.into_socket())
-    }
-
-    /// Whose connection it is.
-    #[must_use]
-    pub fn upstream(&self) -> &Arc<Upstream> {
-        &self.pool.upstream
-    }
-
-    /// Where the connection leads.
-    #[must_use]
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.pool.upstream.endpoints[self.endpoint]
-    }
-
-    /// Puts the connection back into the pool: the answer has been read to its end and the request was sent whole.
-    pub fn give_back(&mut self) {
-        if let Some(connection) = self.take_connection() {
-            self.pool.give_back(self.endpoint, connection);
+    /// Keeps the slots of addresses that stay, makes those of new ones, and lets those that are gone end.
+    fn take_over(&self, known: &[Known]) {
+        let mut slots = self.slots.borrow_mut();
+        let mut before = std::mem::take(&mut *slots);
+        for (endpoint, known) in known.iter().enumerate() {
+            let port = self.upstream().endpoints[endpoint].port;
+            for address in known.addresses.iter().map(|ip| SocketAddr::new(*ip, port)) {
+                let kept = before.iter().position(|slot| slot.endpoint == endpoint && slot.address == address);
+                slots.push(match kept {
+                    Some(at) => before.swap_remove(at),
+                    None => Slot::new(self.origin.clone(), endpoint, address),
+                });
+            }
+        }
+        for gone in before {
+            gone.end();
         }
     }
 
-    /// Closes the connection: what comes next on it is not to be trusted.
-    pub fn discard(&mut self) {
-        self.held = Held::Nothing;
-    }
-
-    /// The request's body outlives its answer: its connection lives on as a task of its own. A stream does so anyway.
-    pub fn detach(&mut self) {
-        if let Held::Connection(_) = self.held
-            && let Some(connection) = self.take_connection()
-        {
-            connection.detach();
+    /// Closes what has been idle for longer than `keepalive`, what the upstream has closed, and what leads to where it is no more.
+    pub(super) fn sweep(&self) {
+        self.look();
+        let now = Instant::now();
+        self.origin.swept.set(now);
+        for slot in self.slots.borrow().iter() {
+            slot.sweep(now);
         }
     }
 }
 
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let active = &self.pool.slots[self.endpoint].active;
-        active.set(active.get() - 1);
+impl Origin {
+    /// Whether requests share connections as streams.
+    pub(super) fn shares(&self, want: Want) -> bool {
+        self.upstream.protocol == Protocol::Http2 && want != Want::Upgrade
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP/2 to an upstream: a few connections an endpoint, each shared by many requests as streams.
+//! HTTP/2 to an upstream: a few connections an address, each shared by many requests as streams.
 //!
 //! A connection is a task of its own on the worker, because it serves many requests at once; a request that is given up resets its
 //! stream. WebSockets don't come here: they go over a connection of HTTP/1.1.
@@ -8,7 +8,6 @@ use std::error::Error as _;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,11 +21,12 @@ use hyper::rt::Executor;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::Mutex;
 use tokio::task::spawn_local;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::body::Upload;
 use super::connection::{ExchangeError, Failed, broken_upload};
-use super::dial::{ConnectError, dial};
+use super::dial::{Attempt, ConnectError, dial};
+use super::slot::Slot;
 use crate::table::{Endpoint, Protocol, Upstream};
 
 /// What an upstream may send ahead on one stream, and on all together.
@@ -36,10 +36,10 @@ const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// A connection that says nothing is asked whether it lives after that long, and has as long to answer.
 const PING: Duration = Duration::from_secs(20);
 
-/// Connections of a worker to one endpoint; beyond that its streams wait for their turn.
+/// Connections of a worker to one address; beyond that its streams wait for their turn.
 const CONNECTIONS: usize = 32;
 
-/// The connections to one endpoint.
+/// The connections to one address.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     open: RefCell<Vec<Rc<Multiplexed>>>,
@@ -65,36 +65,34 @@ impl Multiplexed {
 }
 
 impl Shared {
-    /// A stream on a connection that has room, or on a new one.
+    /// A stream on a new connection, or on one that another request has made meanwhile.
     ///
     /// # Errors
     /// [`ConnectError`], where one had to be made.
     pub(super) async fn stream(
         &self,
-        upstream: &Arc<Upstream>,
-        endpoint: &Endpoint,
-        worker: usize,
+        slot: &Slot,
+        deadline: Option<Instant>,
+        attempt: &Attempt,
     ) -> Result<Stream, ConnectError> {
-        if let Some(stream) = self.with_room() {
-            return Ok(stream);
-        }
         // The turn is waited for no longer than a connection would be.
-        let turn = match upstream.timeouts.connect {
-            Some(limit) => timeout(limit, self.dialling.lock()).await.ok(),
+        let turn = match deadline {
+            Some(deadline) => timeout_at(deadline, self.dialling.lock()).await.ok(),
             None => Some(self.dialling.lock().await),
         };
         if let Some(stream) = self.with_room() {
             return Ok(stream);
         }
         if turn.is_none() {
-            return Err(ConnectError::Timeout(upstream.name.clone()));
+            return Err(ConnectError::Timeout(slot.origin.upstream.name.clone()));
         }
-        let connection = Rc::new(open(upstream, endpoint, worker).await?);
+        let connection = Rc::new(open(slot, deadline, attempt).await?);
         self.open.borrow_mut().push(connection.clone());
         Ok(Stream::on(connection))
     }
 
-    fn with_room(&self) -> Option<Stream> {
+    /// A stream on a connection that has room, if there is one.
+    pub(super) fn with_room(&self) -> Option<Stream> {
         let mut open = self.open.borrow_mut();
         open.retain(|connection| !connection.sender.is_closed());
         let roomy = open.iter().find(|connection| connection.has_room());
@@ -111,13 +109,23 @@ impl Shared {
         });
     }
 
+    /// Whether there is a connection.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.borrow().iter().any(|connection| !connection.sender.is_closed())
+    }
+
+    /// No further stream: each connection ends with its last one.
+    pub(super) fn forget(&self) {
+        self.open.borrow_mut().clear();
+    }
+
     /// Connections without a stream.
     pub(super) fn idle(&self) -> usize {
         self.open.borrow().iter().filter(|connection| connection.streams.get() == 0).count()
     }
 }
 
-async fn open(upstream: &Arc<Upstream>, endpoint: &Endpoint, worker: usize) -> Result<Multiplexed, ConnectError> {
+async fn open(slot: &Slot, deadline: Option<Instant>, attempt: &Attempt) -> Result<Multiplexed, ConnectError> {
     let shake = |socket, _| async move {
         let mut builder = Builder::new(Local);
         builder
@@ -128,7 +136,7 @@ async fn open(upstream: &Arc<Upstream>, endpoint: &Endpoint, worker: usize) -> R
             .keep_alive_timeout(PING);
         builder.handshake(TokioIo::new(socket)).await
     };
-    let ((sender, mut connection), open) = dial(upstream, endpoint, worker, Protocol::Http2, shake).await?;
+    let ((sender, mut connection), open) = dial(slot, deadline, Protocol::Http2, attempt, shake).await?;
     let limit = Rc::new(Cell::new(connection.current_max_send_streams()));
     let told = limit.clone();
     spawn_local(async move {
@@ -177,10 +185,10 @@ impl Stream {
         &mut self,
         mut request: Request<Upload>,
         upstream: &Upstream,
-        endpoint: usize,
+        endpoint: &Endpoint,
         mut limit: impl FnMut(&mut Context<'_>) -> Poll<E>,
     ) -> Result<Response<Incoming>, E> {
-        address(&mut request, upstream, &upstream.endpoints[endpoint]);
+        address(&mut request, upstream, endpoint);
         let mut sender = self.connection.sender.clone();
         let mut answer = pin!(sender.try_send_request(request));
         poll_fn(|cx| match answer.as_mut().poll(cx) {

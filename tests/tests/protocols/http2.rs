@@ -103,6 +103,25 @@ fn trailers_pass_both_ways() {
 }
 
 #[test]
+fn a_body_of_unknown_length_passes_whatever_the_method() {
+    let upstream = Upstream::new(|exchange| {
+        let body = exchange.body()?.bytes;
+        exchange.answer(200, &[], &body)
+    });
+    let gateway = with(&[], &upstream);
+    for method in ["GET", "POST", "DELETE", "OPTIONS"] {
+        let answer = run(async {
+            let (mut sender, _) = connect(gateway.address).await;
+            let (answer, mut body) = sender.send_request(request(method, "/", &[]), false).expect("it is open");
+            body.send_data(Bytes::from_static(b"a film"), true).expect("it is open");
+            whole(answer).await.expect("an answer")
+        });
+        assert_eq!(&answer.body[..], b"a film", "{method}");
+        assert_eq!(upstream.head().all("transfer-encoding"), ["chunked"], "{method}");
+    }
+}
+
+#[test]
 fn answers_without_a_body_have_none() {
     let upstream = Upstream::new(|exchange| match exchange.head.word(1) {
         "/204" => exchange.write("HTTP/1.1 204 No Content\r\n\r\n"),

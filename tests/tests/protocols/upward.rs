@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use tests::gateway::Gateway;
+use tests::dns::{Entry, NameServer};
+use tests::gateway::{Gateway, Setup};
 use tests::process::binary;
 use tests::upstream::Upstream;
 use tungstenite::Message;
@@ -10,10 +11,13 @@ use tungstenite::Message;
 use crate::authority::Authority;
 use crate::tls::secured;
 
+/// On a machine that does other things too, a handshake may take its seconds.
+const PATIENT: &str = "defaults: { timeout: { connect: 30s } }\n";
+
 /// A gateway whose upstream is `inner` with these settings.
 fn outer(inner: &Gateway, settings: &str) -> Gateway {
     Gateway::start(&format!(
-        "upstreams: {{ films: {{ url: \"https://localhost:{}\", {settings} }} }}\nroutes: [{{ name: all, path: /, to: films }}]\n",
+        "{PATIENT}upstreams: {{ films: {{ url: \"https://localhost:{}\", {settings} }} }}\nroutes: [{{ name: all, path: /, to: films }}]\n",
         inner.address.port()
     ))
 }
@@ -71,6 +75,30 @@ fn who_is_not_vouched_for_gets_no_request() {
         assert_eq!((answer.status, told), expected, "{settings}");
         assert_eq!(upstream.requests() - before, usize::from(passes), "{settings}");
     }
+}
+
+#[test]
+fn it_is_the_name_that_has_to_be_in_the_certificate_and_not_its_address() {
+    let upstream = Upstream::named("films");
+    let dns = NameServer::new();
+    dns.say("films.test", Entry::Addresses(vec![[127, 0, 0, 1].into()], 300));
+    for (names, passes) in [("films.test", true), ("127.0.0.1", false)] {
+        let (_authority, inner, ca) = over_tls(&upstream, names);
+        let port = inner.address.port();
+        for protocol in ["http1", "h2"] {
+            let settings = format!("protocol: {protocol}, host: upstream, tls: {{ ca: {ca} }}");
+            let url = format!("url: \"https://films.test:{port}\"");
+            let rest = format!(
+                "{PATIENT}upstreams: {{ films: {{ {url}, {settings} }} }}\nroutes: [{{ name: all, path: /, to: films }}]\n"
+            );
+            let gateway = Setup::with(&[&format!("resolver: [\"{}\"]", dns.address())], &rest).start();
+            assert_eq!(gateway.get("/").status, if passes { 200 } else { 502 }, "{names}, {protocol}");
+            if passes {
+                assert_eq!(upstream.head().all("host"), [format!("films.test:{port}")]);
+            }
+        }
+    }
+    assert_eq!(upstream.requests(), 2);
 }
 
 #[test]

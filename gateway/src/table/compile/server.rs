@@ -68,6 +68,9 @@ pub(super) fn plan(
         limits: limits(written.and_then(|server| server.limits.as_ref()), problems),
         strict_paths: written.and_then(|server| server.paths.as_ref()).is_some_and(|at| at.value == Paths::Strict),
         tls: tls::plan(written.and_then(|server| server.tls.as_ref()), folder, problems),
+        resolver: written
+            .and_then(|server| server.resolver.as_ref())
+            .map(|servers| servers.iter().map(|at| at.value.0).collect()),
         drain: Drain {
             timeout: drain.and_then(|drain| drain.timeout.as_ref()).map_or(DRAIN, |at| at.value),
             delay: drain.and_then(|drain| drain.delay.as_ref()).map_or(Duration::ZERO, |at| at.value),

@@ -11,6 +11,7 @@ use super::routes::PlannedRoute;
 use super::timeouts::Layer;
 use super::upstream_tls::{self, PlannedTls};
 use crate::metrics::Metrics;
+use crate::names::Names;
 use crate::table::file::File;
 use crate::table::file::address::Url;
 use crate::table::file::name::{Name, Named};
@@ -126,9 +127,11 @@ impl PlannedUpstream {
     }
 
     /// The previous table's upstream where nothing about it changed, else a new one.
-    pub(super) fn make(self, previous: Option<&Table>, metrics: &Metrics) -> Arc<Upstream> {
+    pub(super) fn make(self, previous: Option<&Table>, metrics: &Metrics, names: &Names) -> Arc<Upstream> {
+        let series = metrics.upstream(&self.name);
         let made = Upstream {
-            series: metrics.upstream(&self.name),
+            addresses: names.addresses(&series, self.endpoints.iter().map(|endpoint| endpoint.host.as_str())),
+            series,
             name: self.name,
             served_by: self.served_by,
             endpoints: self.endpoints,

@@ -53,6 +53,27 @@ impl Word for IpNet {
     }
 }
 
+/// A name server: an address, and a port where it is not 53.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameServer(pub SocketAddr);
+
+impl Word for NameServer {
+    const WHAT: &'static str = "the address of a name server like `10.96.0.10`";
+
+    fn parse(scalar: &Scalar) -> Result<Self, Wrong> {
+        let text = scalar.text.as_str();
+        let address = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53)).or_else(|_| text.parse());
+        address.map(Self).map_err(|_| {
+            let message = format!("`{}` is not the address of a name server", excerpt(text));
+            Wrong::new(message, "write an IP address, with a port where it is not 53: `10.96.0.10`, `127.0.0.1:5353`")
+        })
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "title": "address[:port]", "type": "string" })
+    }
+}
+
 /// Where an upstream is: `http://host:port` or `https://host:port`, nothing else. The port is 80 or 443 where none is written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Url {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use schemars::{Schema, json_schema};
 
+use crate::table::file::address::NameServer;
 use crate::table::file::keys::{keys, short_or_map};
 use crate::table::file::limit::Limits;
 use crate::table::file::read::{At, Word, Wrong, excerpt};
@@ -51,6 +52,10 @@ keys! {
         /// some services fold into others after the gateway has looked. By default (`keep`) they are data.
         #[schemars(extend("default" = "keep", "examples" = ["strict"]))]
         pub paths: Option<At<Paths>>,
+        /// The name servers that are asked for the names of upstreams, with a port where it is not 53. By default those of
+        /// `/etc/resolv.conf`, with its search list. `/etc/hosts` counts in any case.
+        #[schemars(extend("examples" = [["10.96.0.10"], ["127.0.0.1:5353"]]))]
+        pub resolver: Option<Vec<At<NameServer>>>,
         /// How the gateway stops: a duration, or a map with a delay.
         #[schemars(extend("default" = "10s"))]
         pub drain: Option<Drain>,

@@ -17,12 +17,12 @@ use crate::table::file::tree::Scalar;
 keys! {
     what: "an upstream",
     later: ["balance", "breaker", "health", "limits", "outlier"],
-    /// A service: one `url`, or several `endpoints` that take turns. A URL alone is short for `{ url: … }`.
+    /// A service: one `url`, or several `endpoints` over which requests are balanced. A URL alone is short for `{ url: … }`.
     pub struct UpstreamSettings {
-        /// Where it is. A name is resolved again at each connect.
+        /// Where it is. A name is looked up again when its answer is too old, and requests are balanced over all of its addresses.
         #[schemars(extend("examples" = ["http://movies-service:8081"]))]
         pub url: Option<At<Url>>,
-        /// Where it is, if it has more than one address.
+        /// Where it is, if it has more than one place. Requests are balanced over all of their addresses.
         #[schemars(extend("examples" = [["http://10.0.0.1:8081", "http://10.0.0.2:8081"]]))]
         pub endpoints: Option<Vec<At<Url>>>,
         /// How long each phase of a request may take, where the route says nothing else.

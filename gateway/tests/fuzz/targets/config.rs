@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use gateway::metrics::Metrics;
+use gateway::names::Names;
 use gateway::table::compile::{Plan, plan};
 use gateway::table::problem::{Report, Severity};
 use gateway::table::split::BUCKETS;
@@ -13,8 +14,7 @@ pub fn run(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(take)
 }
 
-/// Whether a text is a good routes file.
-pub fn take(text: &str) -> bool {
+fn take(text: &str) -> bool {
     match judge(text) {
         Ok(plan) => {
             shown(&plan.warnings, text, Severity::Warning);
@@ -64,9 +64,9 @@ fn shown(report: &Report, text: &str, worst: Severity) {
 fn compiled(plan: Plan, text: &str) {
     let again = judge(text).expect("it was good a moment ago");
     assert_eq!(format!("{plan:?}"), format!("{again:?}"), "a text has two meanings");
-    let metrics = Metrics::new(1, &[], &[]);
-    let first = plan.into_table(None, &metrics);
-    let second = again.into_table(Some(&first), &metrics);
+    let (metrics, names) = (Metrics::new(1, &[], &[]), Names::new(None).0);
+    let first = plan.into_table(None, &metrics, &names);
+    let second = again.into_table(Some(&first), &metrics, &names);
     assert_eq!((first.generation, second.generation), (1, 2));
     assert_eq!(format!("{:?}", first.server), format!("{:?}", second.server));
     assert_eq!(format!("{:?}", first.routes), format!("{:?}", second.routes));

@@ -46,7 +46,9 @@ pub fn send(rig: &Rig, raw: &[u8]) -> Vec<Answer> {
         assert!(refused(answer) || run.is_unrouted(at) || at == whole, "no route takes it: {}", told());
         assert!(!refused(answer) || at + 1 == answers.len(), "the connection goes on after a refusal: {}", told());
     }
-    let closed = answers.last().is_some_and(refused);
+    // hyper gives a broken head no answer where HTTP/2 seems to begin behind it.
+    let silent = raw.windows(PREFACE.len()).any(|part| part == PREFACE);
+    let closed = silent || answers.last().is_some_and(refused);
     assert!(closed || answers.len() >= whole, "{} answers to {whole} requests: {}", answers.len(), told());
     answers
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use arbitrary::{Result, Unstructured};
 use gateway::metrics::Metrics;
+use gateway::names::Names;
 use gateway::table::compile::plan;
 use gateway::table::matcher::NoRoute;
 use gateway::table::problem::Report;
@@ -54,5 +55,5 @@ fn table(routes: &[Wanted]) -> std::result::Result<Table, Box<Report>> {
     let mut text = "upstreams: { u: http://127.0.0.1:1 }\nroutes:\n".to_owned();
     routes.iter().enumerate().for_each(|(at, route)| route.write(at, &mut text));
     let plan = plan(&text, Path::new("made.yaml"), &|_| None)?;
-    Ok(plan.into_table(None, &Metrics::new(1, &[], &[])))
+    Ok(plan.into_table(None, &Metrics::new(1, &[], &[]), &Names::new(None).0))
 }

@@ -206,7 +206,7 @@ impl Request {
         }
         let hops = |name: &str| HOPS.contains(&name) || name.starts_with("x-forwarded-") || authority && name == "host";
         let fields = |request: &Self| {
-            let kept = |(name, _): &&(String, Vec<u8>)| !hops(name) && !(self.connection(name) && name != "host");
+            let kept = |(name, _): &&(String, Vec<u8>)| !(hops(name) || self.connection(name) && name != "host");
             let mut fields: Vec<_> = request.fields.iter().filter(kept).cloned().collect();
             fields.sort_by(|(one, _), (other, _)| one.cmp(other));
             fields

@@ -8,7 +8,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use gateway::{Gateway, Options};
@@ -27,7 +27,7 @@ pub struct Rig {
     gateway: SocketAddr,
     origin: Arc<Origin>,
     runs: AtomicU32,
-    _running: Gateway,
+    _running: Mutex<Gateway>,
 }
 
 impl Rig {
@@ -57,7 +57,7 @@ impl Rig {
         let gateway = Gateway::start(&Options { routes: routes.clone() }).unwrap_or_else(|error| panic!("{error}"));
         // It goes on by what it has read.
         let _kept = std::fs::remove_file(routes);
-        Self { gateway: gateway.address, origin, runs: AtomicU32::new(0), _running: gateway }
+        Self { gateway: gateway.address, origin, runs: AtomicU32::new(0), _running: Mutex::new(gateway) }
     }
 
     /// Sends the bytes on a connection of their own and reads to its end: all the answers there were.

@@ -1,0 +1,190 @@
+//! The right to use a connection: what a request holds from its choice of an address to the end of its answer.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::body::Upload;
+use super::connection::{Connection, ExchangeError, Failed};
+use super::dial::{Attempt, ConnectError, Open};
+use super::shared::Stream;
+use super::slot::Slot;
+use super::wire::Wire;
+use crate::socket::Socket;
+use crate::table::{Endpoint, Upstream};
+
+/// What a request needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Whatever there is.
+    Any,
+    /// No connection of HTTP/1.1 that may have been closed meanwhile.
+    Fresh,
+    /// A connection of HTTP/1.1 that becomes something else.
+    Upgrade,
+}
+
+/// What a lease holds.
+#[derive(Debug)]
+enum Held {
+    /// Not yet, or not any more.
+    Nothing,
+    Connection(Connection),
+    Stream(Stream),
+}
+
+/// The right to use a connection; it counts as in flight on its address until it is dropped.
+#[derive(Debug)]
+pub struct Lease {
+    slot: Rc<Slot>,
+    held: Held,
+}
+
+impl Lease {
+    /// A request that will be on this address.
+    pub(super) fn on(slot: Rc<Slot>) -> Self {
+        slot.active.set(slot.active.get() + 1);
+        Self { slot, held: Held::Nothing }
+    }
+
+    pub(super) fn slot(&self) -> &Rc<Slot> {
+        &self.slot
+    }
+
+    pub(super) fn is_on(&self, slot: &Rc<Slot>) -> bool {
+        Rc::ptr_eq(&self.slot, slot)
+    }
+
+    /// Takes what is open already, if there is anything; always ready.
+    pub(super) fn take_ready(&mut self, want: Want, cx: &Context<'_>) -> Poll<bool> {
+        let taken = if self.slot.origin.shares(want) {
+            self.slot.shared.with_room().map(Held::Stream)
+        } else if want == Want::Any {
+            self.slot.take_idle(cx).map(Held::Connection)
+        } else {
+            None
+        };
+        Poll::Ready(taken.is_some_and(|taken| {
+            self.held = taken;
+            true
+        }))
+    }
+
+    /// Takes what is open already, or opens a connection by the deadline.
+    ///
+    /// # Errors
+    /// [`ConnectError`], counted.
+    pub(super) async fn connect(
+        &mut self,
+        want: Want,
+        deadline: Option<Instant>,
+        attempt: &Attempt,
+    ) -> Result<(), ConnectError> {
+        if std::future::poll_fn(|cx| self.take_ready(want, cx)).await {
+            return Ok(());
+        }
+        let slot = &self.slot;
+        self.held = if slot.origin.shares(want) {
+            Held::Stream(slot.shared.stream(slot, deadline, attempt).await?)
+        } else {
+            Held::Connection(Connection::open(slot, deadline, attempt).await?)
+        };
+        Ok(())
+    }
+
+    /// The leased connection of HTTP/1.1, which whoever reads from it drives.
+    pub(super) fn connection(&mut self) -> Option<&mut Connection> {
+        match &mut self.held {
+            Held::Connection(connection) => Some(connection),
+            Held::Stream(_) | Held::Nothing => None,
+        }
+    }
+
+    /// Whether others have used the connection before, so that the upstream may have closed it just now.
+    #[must_use]
+    pub fn is_reused(&self) -> bool {
+        match &self.held {
+            Held::Connection(connection) => connection.reused,
+            Held::Stream(stream) => stream.reused,
+            Held::Nothing => false,
+        }
+    }
+
+    /// Sends a request and waits for the head of the answer, polling `limit` beside it.
+    ///
+    /// # Errors
+    /// [`Failed`], or what `limit` returns when it is ready first.
+    pub async fn exchange<E: From<Failed>>(
+        &mut self,
+        request: Request<Upload>,
+        limit: impl FnMut(&mut Context<'_>) -> Poll<E>,
+    ) -> Result<Response<Incoming>, E> {
+        match &mut self.held {
+            Held::Connection(connection) => connection.exchange(request, limit).await,
+            Held::Stream(stream) => {
+                // Boxed, so that HTTP/1.1 does not carry its state.
+                Box::pin(stream.exchange(request, &self.slot.origin.upstream, self.slot.named(), limit)).await
+            }
+            Held::Nothing => Err(Failed { error: ExchangeError::Closed, unsent: Some(Box::new(request)) }.into()),
+        }
+    }
+
+    fn take_connection(&mut self) -> Option<Connection> {
+        match std::mem::replace(&mut self.held, Held::Nothing) {
+            Held::Connection(connection) => Some(connection),
+            Held::Stream(_) | Held::Nothing => None,
+        }
+    }
+
+    /// Waits for the end of HTTP on this connection, after an upgrade, and takes its socket with what came early.
+    pub async fn upgraded(&mut self) -> Option<(Socket<Wire>, Bytes, Open)> {
+        let mut connection = self.take_connection()?;
+        std::future::poll_fn(|cx| connection.drive(cx)).await;
+        Some(connection.into_socket())
+    }
+
+    /// Whose connection it is.
+    #[must_use]
+    pub fn upstream(&self) -> &Arc<Upstream> {
+        &self.slot.origin.upstream
+    }
+
+    /// Where the connection leads, as the file has it.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        self.slot.named()
+    }
+
+    /// Puts the connection back into the pool: the answer has been read to its end and the request was sent whole.
+    pub fn give_back(&mut self) {
+        if let Some(connection) = self.take_connection() {
+            self.slot.give_back(connection);
+        }
+    }
+
+    /// Closes the connection: what comes next on it is not to be trusted.
+    pub fn discard(&mut self) {
+        self.held = Held::Nothing;
+    }
+
+    /// The request's body outlives its answer: its connection lives on as a task of its own. A stream does so anyway.
+    pub fn detach(&mut self) {
+        if let Held::Connection(_) = self.held
+            && let Some(connection) = self.take_connection()
+        {
+            connection.detach();
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let active = &self.slot.active;
+        active.set(active.get() - 1);
+    }
+}
