@@ -15,6 +15,7 @@ use super::headers::Found;
 use super::stage::{Decision, refuse};
 use super::{Begun, Vetted, tunnel};
 use crate::table::Server;
+use crate::table::file::matching::is_dot_segment;
 
 /// Refuses what can't be forwarded as it is.
 pub fn vet(Begun { request, record }: Begun) -> Decision<Vetted> {
@@ -134,13 +135,6 @@ fn disguised_separator(path: &str) -> Option<&'static str> {
         return Some("an encoded separator");
     }
     path.contains('\\').then_some("a backslash").or_else(|| path.contains("//").then_some("an empty segment"))
-}
-
-/// `.` or `..`, with each dot raw or as `%2e`, and with or without parameters: some take `..;a=b` for `..`.
-fn is_dot_segment(segment: &str) -> bool {
-    let segment = segment.split(';').next().unwrap_or_default();
-    let dots = segment.to_ascii_lowercase().replace("%2e", ".");
-    dots == "." || dots == ".."
 }
 
 #[cfg(test)]
