@@ -21,7 +21,7 @@ else
   echo "the gateway, instrumented" >&2
   build "-Cprofile-generate"
   # Named by what made it: while the sources stay the same nothing is trained or built again.
-  profile="$target/pgo/$(cksum <"$built" | cut -d' ' -f1).profdata"
+  profile="$target/pgo/$(cat "$built" tests/bench/train | cksum | cut -d' ' -f1).profdata"
   if [ ! -f "$profile" ]; then
     echo "its work, for a profile" >&2
     raw="$(mktemp -d)"; trap 'rm -rf "$raw"' EXIT
