@@ -168,6 +168,8 @@ fn bind(address: SocketAddr, key: &'static str) -> Result<(TcpListener, SocketAd
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         // A port whose last connections still say good-bye is free; one that somebody listens on is not.
         socket.set_reuse_address(true)?;
+        // Accepted connections inherit it: small writes are sent at once. Without that, answers wait for acknowledgements.
+        socket.set_tcp_nodelay(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         Ok(TcpListener::from(socket))

@@ -50,6 +50,7 @@ families! {
     RELOADS = COUNTER "gateway_config_reloads_total" ["result"] "Versions of routes.yaml that took effect or were rejected.";
     RELOAD_OK = GAUGE "gateway_config_last_reload_successful" [] "1 while the file and the table in force agree, 0 while the last edit is rejected.";
     RELOAD_TIME = GAUGE "gateway_config_last_reload_success_timestamp_seconds" [] "When the table in force was compiled, in seconds since 1970.";
+    COMPILE_TIME = GAUGE "gateway_config_compile_seconds" [] "How long it took to compile the table in force, from the file's text on.";
     GENERATION = GAUGE "gateway_config_generation" [] "The number of the table in force.";
     CONFIG_INFO = GAUGE "gateway_config_info" ["hash"] "1, labelled with the hash of the file in force.";
     REJECTED = COUNTER "gateway_rejected_total" ["reason"] "Requests that the gateway itself answered with an error, by reason.";

@@ -66,15 +66,6 @@ impl Bytes {
     }
 }
 
-impl Socket {
-    /// Wraps a stream. Small writes are sent at once: without that, answers wait for acknowledgements.
-    pub fn new(stream: TcpStream) -> Self {
-        // Where it can't be set they do wait, and nothing is lost.
-        let _slower = stream.set_nodelay(true);
-        Self::over(stream)
-    }
-}
-
 impl<S: Stream> Socket<S> {
     /// Counts what is read from a stream as it is.
     pub fn over(stream: S) -> Self {

@@ -12,10 +12,10 @@ use prometheus::{Encoder, TextEncoder};
 use super::series::{BOUNDS, CODES, CONNECTS, Metrics, Series, Timing};
 use super::worker::HANDSHAKES;
 use super::{
-    BUILD_INFO, CLIENT_CONNECTIONS, CONFIG_INFO, CONNECTIONS_REFUSED, DISCONNECTS, FIRST_BYTE, Family, GENERATION,
-    IN_FLIGHT, LOG_DROPPED, REJECTED, RELOAD_OK, RELOAD_TIME, RELOADS, REQUEST_DURATION, REQUESTS, SPLIT_EFFECTIVE,
-    SPLIT_PICKS, SPLIT_WEIGHT, TLS_HANDSHAKES, TLS_RELOAD_OK, TLS_RELOADS, UPSTREAM_ADDRESSES, UPSTREAM_CONNECTIONS,
-    UPSTREAM_CONNECTS, UPSTREAM_RESOLUTIONS, UPSTREAM_RETRIES,
+    BUILD_INFO, CLIENT_CONNECTIONS, COMPILE_TIME, CONFIG_INFO, CONNECTIONS_REFUSED, DISCONNECTS, FIRST_BYTE, Family,
+    GENERATION, IN_FLIGHT, LOG_DROPPED, REJECTED, RELOAD_OK, RELOAD_TIME, RELOADS, REQUEST_DURATION, REQUESTS,
+    SPLIT_EFFECTIVE, SPLIT_PICKS, SPLIT_WEIGHT, TLS_HANDSHAKES, TLS_RELOAD_OK, TLS_RELOADS, UPSTREAM_ADDRESSES,
+    UPSTREAM_CONNECTIONS, UPSTREAM_CONNECTS, UPSTREAM_RESOLUTIONS, UPSTREAM_RETRIES,
 };
 use crate::names::Outcome;
 use crate::table::split::BUCKETS;
@@ -116,6 +116,7 @@ impl Metrics {
         page.add(&TLS_RELOAD_OK, [level(&[], f64::from(u8::from(self.tls_in_sync.load(Relaxed))))]);
         let compiled = table.compiled_at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         page.add(&RELOAD_TIME, [level(&[], compiled)]);
+        page.add(&COMPILE_TIME, [level(&[], table.compiled_in.as_secs_f64())]);
         page.add(&GENERATION, [level(&[], table.generation as f64)]);
         page.add(&CONFIG_INFO, [level(&[&table.hash], 1.0)]);
         page.add(&BUILD_INFO, [level(&[env!("CARGO_PKG_VERSION")], 1.0)]);

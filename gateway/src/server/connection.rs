@@ -63,7 +63,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, seat: Seat, entra
         // Boxed, so that what a handshake needs is no part of each connection.
         return Box::pin(entrance.enter(stream, peer, seat)).await;
     }
-    go_on(Opening::new(Socket::new(stream)), Link::new(peer.ip(), false, seat)).await;
+    go_on(Opening::new(Socket::over(stream)), Link::new(peer.ip(), false, seat)).await;
 }
 
 /// Speaks what the client speaks, until one side is done or it is idle.
@@ -95,14 +95,15 @@ async fn http1<S: Stream + Send + 'static>(io: Opening<Socket<S>>, link: &Link) 
     if limits.fields > FIELDS {
         protocol.max_headers(limits.fields);
     }
-    let mut connection = protocol.serve_connection(TokioIo::new(io), service).with_upgrades();
+    // Boxed, because the task that it is part of is moved several times on its way to the runtime.
+    let mut connection = Box::new(protocol.serve_connection(TokioIo::new(io), service).with_upgrades());
     let mut closing = false;
     let ended = poll_fn(|cx| {
         let told = !closing && seat.told_to_close(cx);
         if told {
             read.ask_system();
         }
-        if let Poll::Ready(ended) = Pin::new(&mut connection).poll(cx) {
+        if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
             if ended.is_err_and(|error| error.is_parse()) {
                 worker.cells().rejected(Error::BadHead.status().1);
             }
@@ -115,7 +116,7 @@ async fn http1<S: Stream + Send + 'static>(io: Opening<Socket<S>>, link: &Link) 
                 return Poll::Ready(Ended::Closed);
             }
             closing = true;
-            Pin::new(&mut connection).graceful_shutdown();
+            Pin::new(&mut *connection).graceful_shutdown();
             cx.waker().wake_by_ref();
         }
         phase.poll(cx, client, in_head, read.is_blocked(), worker)

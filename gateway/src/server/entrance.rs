@@ -71,7 +71,7 @@ impl Entrance {
         } else {
             peer
         };
-        let socket = Socket::new(stream);
+        let socket = Socket::over(stream);
         let Some(certificates) = &self.certificates else {
             go_on(Opening::new(socket), Link::new(peer.ip(), false, seat)).await;
             return Ok(());

@@ -17,7 +17,7 @@ mod upstreams;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -43,6 +43,7 @@ pub struct Plan {
     routes: Vec<PlannedRoute>,
     hash: String,
     source: PathBuf,
+    begun: Instant,
 }
 
 /// Decides what a routes file means. `source` is its path as it was named, for messages.
@@ -50,6 +51,7 @@ pub struct Plan {
 /// # Errors
 /// Every problem of the file, in its order.
 pub fn plan(text: &str, source: &Path, environment: Lookup<'_>) -> Result<Plan, Box<Report>> {
+    let begun = Instant::now();
     let name = source.display().to_string();
     let mut problems = Problems::default();
     let mut pins = Vec::new();
@@ -72,6 +74,7 @@ pub fn plan(text: &str, source: &Path, environment: Lookup<'_>) -> Result<Plan, 
         routes,
         hash: hash(text),
         source: source.to_owned(),
+        begun,
     })
 }
 
@@ -128,6 +131,8 @@ impl Plan {
             routes,
             notes: self.pins.into_iter().chain(warnings).collect(),
             unrouted: metrics.series("-", "-"),
+            // The last to be made.
+            compiled_in: self.begun.elapsed(),
         }
     }
 }

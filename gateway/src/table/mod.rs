@@ -18,7 +18,7 @@ mod upstream;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 pub use route::{Action, HostMatch, Matches, PathChange, PathMatch, Redirect, Reply, Route, ValueMatch};
 pub use server::{AccessLog, Drain, Limits, LogFormat, Server};
@@ -47,6 +47,8 @@ pub struct Table {
     pub source: PathBuf,
     /// When this table was compiled.
     pub compiled_at: SystemTime,
+    /// How long that took, from the text on.
+    pub compiled_in: Duration,
     /// Settings that only a restart changes.
     pub server: Server,
     /// In the file's order.

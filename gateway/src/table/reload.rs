@@ -196,7 +196,7 @@ impl Follower {
     }
 
     fn apply(&mut self, text: String, previous: &Table, table: Table) -> Looked {
-        let (generation, hash) = (table.generation, table.hash.clone());
+        let (generation, hash, compiled_in) = (table.generation, table.hash.clone(), table.compiled_in);
         for note in &table.notes {
             tracing::warn!("{note}");
         }
@@ -207,7 +207,7 @@ impl Follower {
         self.in_force.metrics.reloaded(ReloadResult::Applied);
         self.in_force.set_refused(None);
         self.applied = text;
-        tracing::info!(generation, hash, "routes.yaml took effect");
+        tracing::info!(generation, hash, ?compiled_in, "routes.yaml took effect");
         Looked::Applied
     }
 

@@ -39,19 +39,19 @@ pub(super) enum PlannedAction {
 /// What a route may refer to.
 pub(super) struct Names<'a> {
     file: &'a File,
-    upstreams: HashMap<&'a str, (UpstreamId, Option<Timeouts>)>,
+    upstreams: HashMap<&'a str, UpstreamId>,
+    /// In the file's order; none for an upstream that could not be read.
+    timeouts: Vec<Option<Timeouts>>,
 }
 
 impl<'a> Names<'a> {
     fn new(file: &'a File) -> Self {
-        let written = file.upstreams.iter().flat_map(|Named(entries)| entries).enumerate();
-        let upstreams = written
-            .map(|(at, (name, upstream))| {
-                let timeouts = upstream.as_ref().map(|WrittenUpstream(settings)| upstreams::timeouts(file, settings));
-                (name.as_str(), (UpstreamId(at), timeouts))
-            })
+        let written = || file.upstreams.iter().flat_map(|Named(entries)| entries);
+        let upstreams = written().enumerate().map(|(at, (name, _))| (name.as_str(), UpstreamId(at))).collect();
+        let timeouts = written()
+            .map(|(_, upstream)| upstream.as_ref().map(|WrittenUpstream(settings)| upstreams::timeouts(file, settings)))
             .collect();
-        Self { file, upstreams }
+        Self { file, upstreams, timeouts }
     }
 
     /// `defaults`, if there are any.
@@ -61,7 +61,7 @@ impl<'a> Names<'a> {
 
     /// The upstream of this name, or a problem that says which was meant.
     pub(super) fn upstream(&self, name: &str, span: Span, problems: &mut Problems) -> Option<UpstreamId> {
-        if let Some((id, _)) = self.upstreams.get(name) {
+        if let Some(id) = self.upstreams.get(name) {
             return Some(*id);
         }
         let mut known: Vec<&str> = self.upstreams.keys().copied().collect();
@@ -80,7 +80,8 @@ impl<'a> Names<'a> {
 pub(super) fn plan(file: &File, problems: &mut Problems, pins: &mut Vec<String>) -> Vec<PlannedRoute> {
     let names = Names::new(file);
     unique_names(&file.routes, problems);
-    let planned = file.routes.iter().filter_map(|route| one(route, &names, problems, pins)).collect();
+    let mut planned = Vec::with_capacity(file.routes.len());
+    planned.extend(file.routes.iter().filter_map(|route| one(route, &names, problems, pins)));
     reachable::check(&file.routes, problems);
     planned
 }
@@ -104,17 +105,14 @@ fn one(written: &Written, names: &Names<'_>, problems: &mut Problems, pins: &mut
     let action = match actions::which(written, problems)? {
         "to" => PlannedAction::Split(splits::to(written.to.as_ref()?, written, names, problems)?),
         "split" => PlannedAction::Split(splits::split(written.split.as_ref()?, written, names, problems, pins)?),
-        "respond" => PlannedAction::Respond(actions::respond(written.respond.as_ref()?, problems)?),
-        _ => PlannedAction::Redirect(actions::redirect(written.redirect.as_ref()?, problems)?),
+        "respond" => PlannedAction::Respond(actions::respond(written.respond.as_deref()?, problems)?),
+        _ => PlannedAction::Redirect(actions::redirect(written.redirect.as_deref()?, problems)?),
     };
     let below = match &action {
-        PlannedAction::Split(split) => {
-            let of = |id: UpstreamId| names.upstreams.values().find(|(known, _)| *known == id).and_then(|(_, of)| *of);
-            split.upstreams().filter_map(of).reduce(timeouts::longer)
-        }
+        PlannedAction::Split(split) => split.upstreams().filter_map(|id| names.timeouts[id.0]).reduce(timeouts::longer),
         PlannedAction::Respond(_) | PlannedAction::Redirect(_) => None,
     };
-    let timeouts = Layer::from(written.timeout.as_ref()).over(below.unwrap_or_default());
+    let timeouts = Layer::from(written.timeout.as_deref()).over(below.unwrap_or_default());
     let name = written.name.as_str().to_owned();
     Some(PlannedRoute { name, matches: matches(written, path?), action, timeouts, max_body: max_body(written, names) })
 }

@@ -61,7 +61,7 @@ pub(super) fn split(
     needs_rest(split, route, problems);
     let weights = weights(split, route, problems);
     warn_writes(route, split.span, problems);
-    let sticky = route.sticky.as_ref().or_else(|| names.defaults()?.sticky.as_ref());
+    let sticky = route.sticky.as_deref().or_else(|| names.defaults()?.sticky.as_ref());
     let (keys, group) = keys(sticky);
     pin(route, split, pins);
     let sides = ids.into_iter().zip(&split.sides).zip(weights?);

@@ -34,6 +34,17 @@ impl<T: Read> Read for Option<T> {
     }
 }
 
+/// A large value that few maps have.
+impl<T: Read> Read for Box<T> {
+    fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        T::read(node, problems).map(Self::new)
+    }
+
+    fn absent() -> Option<Self> {
+        T::absent().map(Self::new)
+    }
+}
+
 /// A list of what could be read. An empty one is refused: it is a slip wherever a routes file has a list.
 impl<T: Read> Read for Vec<T> {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
@@ -48,7 +59,10 @@ impl<T: Read> Read for Vec<T> {
             problems.error(node.span, "the list is empty").help("write at least one entry");
             return None;
         }
-        Some(items.iter().filter_map(|item| T::read(item, problems)).collect())
+        // Room for all at once: a file may have 10,000 routes, and each of these is large.
+        let mut read = Self::with_capacity(items.len());
+        read.extend(items.iter().filter_map(|item| T::read(item, problems)));
+        Some(read)
     }
 }
 

@@ -51,19 +51,19 @@ keys! {
         pub split: Option<Split>,
         /// An answer of the gateway's own.
         #[schemars(extend("examples" = [{"status": 503, "text": "closed for repairs"}]))]
-        pub respond: Option<Respond>,
+        pub respond: Option<Box<Respond>>,
         /// Sends the client elsewhere.
         #[schemars(extend("examples" = [{"scheme": "https", "status": 308}]))]
-        pub redirect: Option<Redirect>,
+        pub redirect: Option<Box<Redirect>>,
         /// Of a split: `false` sends everything to `rest`.
         #[schemars(extend("default" = true))]
         pub enabled: Option<At<bool>>,
         /// Of a split: whose requests stay on one side. `none`: nobody's, also where `defaults` say otherwise.
         #[schemars(extend("examples" = ["header x-user-id"]))]
-        pub sticky: Option<Sticky>,
+        pub sticky: Option<Box<Sticky>>,
         /// How long each phase of a request may take; a single duration is the total.
         #[schemars(extend("examples" = ["5s", {"first_byte": "2s"}]))]
-        pub timeout: Option<Timeout>,
+        pub timeout: Option<Box<Timeout>>,
         /// What it takes.
         #[schemars(extend("examples" = [{"body": "10MiB"}]))]
         pub limit: Option<Limit>,
