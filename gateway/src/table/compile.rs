@@ -62,6 +62,7 @@ pub fn plan(text: &str, source: &Path, environment: Lookup<'_>) -> Result<Plan, 
     let server = server::plan(file.server.as_ref(), folder, environment, &mut problems);
     let upstreams = upstreams::plan(&file, folder, &mut problems);
     let routes = routes::plan(&file, &mut problems, &mut pins);
+    server::count_series(&file, &routes, &mut problems);
     if problems.errors() > 0 {
         return Err(Box::new(Report::new(name, text, problems)));
     }

@@ -4,8 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use super::routes::PlannedRoute;
 use super::tls;
 use crate::table::environment::Lookup;
+use crate::table::file::File;
 use crate::table::file::limit::{Limits as WrittenLimits, Size};
 use crate::table::file::read::At;
 use crate::table::file::server::{AccessLog as Log, ClientTimeout, Format, Paths, Server as Written};
@@ -20,6 +22,7 @@ const HEAD_SIZE: (u64, u64, u64) = (1 << 10, 64 << 10, 1 << 20);
 /// The same of a target; hyper takes none of more than 65,534 bytes.
 const TARGET_SIZE: (u64, u64, u64) = (64, 8 << 10, 65_534);
 const FIELDS: usize = 100;
+const SERIES: usize = 50_000;
 const PORT: u16 = 8000;
 const ADMIN_PORT: u16 = 9901;
 
@@ -122,6 +125,23 @@ fn limits(written: Option<&WrittenLimits>, problems: &mut Problems) -> Limits {
         connections_per_client: count(
             written.and_then(|limits| limits.connections_per_client.as_ref()).map(|at| at.value.0),
         ),
+    }
+}
+
+/// Sees that no edit makes more series than the scrape is meant to have.
+pub(super) fn count_series(file: &File, routes: &[PlannedRoute], problems: &mut Problems) {
+    let limits = file.server.as_ref().and_then(|server| server.limits.as_ref());
+    let limit = limits.and_then(|limits| limits.series.as_ref()).map_or(SERIES, |at| at.value.0 as usize);
+    let mut counted = 0;
+    // A route that could not be read has been reported, and there is no table to count for then.
+    for (written, planned) in file.routes.iter().zip(routes) {
+        counted += 1 + planned.upstreams().len();
+        if counted > limit {
+            problems
+                .error(written.name.span, format!("with this route there are more than {limit} series of metrics"))
+                .help("each route has one, and another for each of its upstreams; `server: { limits: { series: … } }` allows more");
+            return;
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::table::file::scalar::Number;
 use crate::table::file::tree::Scalar;
 
 keys! {
-    what: "`limits`", later: ["series"],
+    what: "`limits`", later: [],
     /// What clients may send, and how many may come.
     pub struct Limits {
         /// A request's head: its line and its fields. 431 above that.
@@ -27,6 +27,10 @@ keys! {
         /// The same for each client address, `trusted_proxies` excepted. By default without limit: an ingress is one address.
         #[schemars(extend("examples" = [100]))]
         pub connections_per_client: Option<At<Number<1, 10_000_000>>>,
+        /// Pairs of a route and an upstream, each route's own answers included, that metrics may be kept by: each is 40 lines of the
+        /// scrape. A file with more is refused.
+        #[schemars(extend("default" = 50_000))]
+        pub series: Option<At<Number<1, 10_000_000>>>,
     }
 }
 
