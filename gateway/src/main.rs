@@ -1,10 +1,10 @@
-//! The command line: run · check · schema · completions.
+//! The command line: run · check · health · schema · completions.
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
-use gateway::cli::{Check, Run, Schema};
+use gateway::cli::{Check, Health, Run, Schema};
 use mimalloc::MiMalloc;
 
 /// hyper takes 8 KiB anew for each read while a head still holds the last; glibc serves such blocks the slow way.
@@ -26,6 +26,7 @@ struct Cli {
 enum Command {
     Run(Run),
     Check(Check),
+    Health(Health),
     Schema(Schema),
     /// Print completions for a shell.
     #[command(after_long_help = "Example:\n  gateway completions bash > /etc/bash_completion.d/gateway")]
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(run) => run.run(),
         Command::Check(check) => check.run(),
+        Command::Health(health) => health.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "gateway", &mut std::io::stdout());

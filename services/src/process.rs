@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use gateway::cli::probe;
+
 use crate::log;
 use crate::service::{Service, StartError};
 use crate::settings::Settings;
@@ -13,8 +15,35 @@ use crate::settings::Settings;
 /// What is still running when everything has been told to stop gets this long.
 const LEFTOVERS: Duration = Duration::from_secs(1);
 
-/// The whole life of a process that serves one service.
+/// The whole life of a process that serves one service; or, called with `health`, a question to the one that runs here.
 pub fn run(service: &Service) -> ExitCode {
+    let mut words = std::env::args().skip(1);
+    match (words.next().as_deref(), words.next()) {
+        (None, _) => serve(service),
+        (Some("health"), None) => match health(service) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("not well: {why}");
+                ExitCode::FAILURE
+            }
+        },
+        _ => {
+            eprintln!(
+                "{0}: it serves where it is called without a word; `{0} health` asks a running one whether it is well",
+                service.name
+            );
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What a container's health check runs.
+fn health(service: &Service) -> Result<(), String> {
+    let settings = Settings::from_env().map_err(|problem| problem.to_string())?;
+    probe((Ipv4Addr::LOCALHOST, settings.port.unwrap_or(service.port)).into(), "/health")
+}
+
+fn serve(service: &Service) -> ExitCode {
     let work = async |settings: Settings| {
         let end = Signals::new()?;
         // Every address of the machine: a service is reached from other machines and containers.

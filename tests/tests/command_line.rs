@@ -59,7 +59,7 @@ fn help_and_version_are_worth_reading() {
     let folder = Folder::new();
     let (status, said) = run(&folder, &[], &["--help"]);
     assert_eq!(status, Some(0));
-    for command in ["run", "check", "schema", "completions"] {
+    for command in ["run", "check", "health", "schema", "completions"] {
         assert!(said.contains(command), "{said}");
     }
     let (_, said) = run(&folder, &[], &["run", "--help"]);
@@ -107,4 +107,28 @@ fn a_wrong_log_setting_is_said() {
         assert_eq!(status, Some(1), "{said}");
         assert!(said.contains(name) && said.contains(value), "{said}");
     }
+}
+
+#[test]
+fn health_tells_a_gateway_that_is_ready_from_one_that_is_not() {
+    let drain = "drain: { delay: 30s, timeout: 1s }";
+    let rest = "routes: [{ name: all, path: /, respond: { text: ok } }]\n";
+    let gateway = Setup::with(&[drain], rest).start();
+    let folder = Folder::new();
+    let asked = |address: String| run(&folder, &[("ADMIN_LISTEN", &address)], &["health"]);
+    let admin = gateway.admin.to_string();
+    assert_eq!(asked(admin.clone()), (Some(0), String::new()));
+    assert_eq!(asked(format!("0.0.0.0:{}", gateway.admin.port())), (Some(0), String::new()));
+    let (status, said) = asked(gateway.address.to_string());
+    assert!(status == Some(0), "the public port answers 200 to everything: {said}");
+    gateway.edit(&file(&[drain], &rest.replace("text: ok", "status: 404, text: no")));
+    let (status, said) = asked(gateway.address.to_string());
+    assert!(status == Some(1) && said.contains("/readyz: 404"), "{said}");
+    gateway.process.terminate();
+    let (status, said) =
+        tests::until("it drains", || Some(asked(admin.clone())).filter(|(status, _)| *status != Some(0)));
+    assert!(status == Some(1) && said.starts_with("not ready: ") && said.contains("503"), "{said}");
+    drop(gateway);
+    let (status, said) = asked(admin.clone());
+    assert!(status == Some(1) && said.contains(&admin), "{said}");
 }

@@ -3,9 +3,11 @@
 //! What they find out is `table`'s; how it looks on a terminal is decided here.
 
 mod check;
+mod health;
 mod run;
 mod schema;
 
 pub use check::Check;
+pub use health::{Health, probe};
 pub use run::Run;
 pub use schema::Schema;

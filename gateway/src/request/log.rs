@@ -4,8 +4,7 @@
 //! because that is where clients put secrets.
 
 use std::cell::Cell;
-use std::fmt::Write as _;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
@@ -20,6 +19,12 @@ use crate::table::{AccessLog, LogFormat};
 
 /// Lines that may wait for the writer.
 const QUEUE: usize = 8192;
+
+/// How long lines gather before they are written. Meanwhile the writer waits for nobody, so that no worker has to wake it.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// What goes out in one write, in bytes, and a line more.
+const PIECE: usize = 64 * 1024;
 
 /// A worker's end of the log.
 #[derive(Debug)]
@@ -142,19 +147,24 @@ impl Line {
 
 fn write_all(lines: &Receiver<Box<Line>>, format: LogFormat) -> io::Result<()> {
     let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let mut text = String::new();
+    let mut text = Vec::new();
     while let Ok(first) = lines.recv() {
-        let mut out = BufWriter::new(io::stdout().lock());
-        // What has piled up goes out in one write.
+        std::thread::sleep(GATHER);
+        let mut out = io::stdout().lock();
         for line in std::iter::once(first).chain(lines.try_iter().take(QUEUE)) {
-            text.clear();
-            match format {
+            // Into memory, and numbers and strings only: this can't fail.
+            let _done = match format {
                 LogFormat::Text => as_text(&line, colour, &mut text),
                 LogFormat::Json | LogFormat::Off => as_json(&line, &mut text),
+            };
+            if text.len() >= PIECE {
+                out.write_all(&text)?;
+                text.clear();
             }
-            out.write_all(text.as_bytes())?;
         }
+        out.write_all(&text)?;
         out.flush()?;
+        text.clear();
     }
     Ok(())
 }
@@ -199,13 +209,12 @@ fn fields(line: &Line) -> Fields<'_> {
     }
 }
 
-fn as_json(line: &Line, text: &mut String) {
-    // Numbers and strings only: this can't fail.
-    text.push_str(&serde_json::to_string(&fields(line)).unwrap_or_default());
-    text.push('\n');
+fn as_json(line: &Line, text: &mut Vec<u8>) -> io::Result<()> {
+    serde_json::to_writer(&mut *text, &fields(line))?;
+    text.write_all(b"\n")
 }
 
-fn as_text(line: &Line, colour: bool, text: &mut String) {
+fn as_text(line: &Line, colour: bool, text: &mut Vec<u8>) -> io::Result<()> {
     let fields = fields(line);
     let (paint, plain) = match (colour, fields.status) {
         (false, _) => ("", ""),
@@ -219,9 +228,8 @@ fn as_text(line: &Line, colour: bool, text: &mut String) {
     let why = fields.reason.unwrap_or("gateway");
     let bucket = fields.bucket.map(|bucket| format!(" bucket {bucket}")).unwrap_or_default();
     let request_id = fields.request_id.get(..8).unwrap_or(fields.request_id);
-    // Writing to a String can't fail.
-    let _done = writeln!(
+    writeln!(
         text,
         "{clock} {paint}{status}{plain} {milliseconds:>8.1}ms {method:<6} {path:<28} {upstream:<10} {why}{bucket}, route {route}, table {generation}, id {request_id}"
-    );
+    )
 }
