@@ -36,6 +36,7 @@ bench: need ## the gateway as it is shipped beside nginx, HAProxy and Envoy: CPU
 	@[ -n "$$GATEWAY" ] || tests/tools/dist.sh
 	@tests/bench/run $(SCENARIOS)
 	@[ -n "$(SCENARIOS)" ] || tests/bench/memory
+	@[ -n "$(SCENARIOS)" ] || tests/bench/reload
 	@[ -n "$(SCENARIOS)" ] || tests/bench/instructions
 
 check: need ## formatting, clippy and rustdoc, warnings denied
