@@ -16,7 +16,7 @@ DASHBOARD = ROOT / "observe/dashboards/cinemaabyss.json"
 WORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "group_left", "group_right", "bool", "offset", "inf", "nan"}
 CLAUSE = re.compile(r"\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
 RANGE = re.compile(r"\[[^\]]*\]")
-SELECTOR = re.compile(r"(?<![\w:.$])([a-zA-Z_:][\w:]*)\s*(\{(?:[^}\"]|\"(?:[^\"\\]|\\.)*\")*\})?(?!\s*\()")
+SELECTOR = re.compile(r"(?<![\w:.$])([a-zA-Z_:][\w:]*)(?![\w:])\s*(\{(?:[^}\"]|\"(?:[^\"\\]|\\.)*\")*\})?(?!\s*\()")
 MATCHER = re.compile(r"([a-zA-Z_]\w*)\s*(=~|!~|!=|=)\s*\"((?:[^\"\\]|\\.)*)\"")
 
 

@@ -22,6 +22,7 @@ class Prometheus:
         config = yaml.safe_load((ROOT / "observe/prometheus.yml").read_text())
         config["global"] = {"scrape_interval": f"{self.interval}s", "evaluation_interval": f"{self.interval}s"}
         config["rule_files"] = [str(ROOT / "observe/rules.yaml")]
+        config["scrape_configs"] = [job for job in config["scrape_configs"] if job["job_name"] in self.system.metrics]
         for job in config["scrape_configs"]:
             address = self.system.metrics[job["job_name"]].removeprefix("http://")
             # The instance is named as in compose, not by this run's ports.
