@@ -30,10 +30,16 @@ github.com/envoyproxy/go-control-plane/contrib v1.36.1-0.20260729145720-a2d8c749
   esac
 }
 
+built() { # NAME: is it there, in its version?
+  local package pin
+  recipe "$1"
+  [ -x "$bin/$1" ] && [ "$(cat "$tools/go/$1/.built" 2>/dev/null)" = "$pin" ]
+}
+
 build() { # NAME
   local name="$1" work="$tools/go/$1" package pin began=$SECONDS
+  if built "$name"; then return; fi
   recipe "$name"
-  if [ -x "$bin/$name" ] && [ "$(cat "$work/.built" 2>/dev/null)" = "$pin" ]; then return; fi
   command -v go >/dev/null || die "Go is missing: see https://go.dev/dl"
   echo "building $name from source; the first time takes some minutes" >&2
   mkdir -p "$work" "$bin"
@@ -49,6 +55,10 @@ command="${1:-}"; [ $# -eq 0 ] || shift
 case "$command" in
   install)
     [ $# -gt 0 ] || die "which tools?"
+    # Who needs nothing built does not wait for who builds.
+    missing=(); for name in "$@"; do built "$name" || missing+=("$name"); done
+    [ ${#missing[@]} -gt 0 ] || exit 0
+    set -- "${missing[@]}"
     mkdir -p "$tools"; exec 9>"$tools/.go-tools.lock"; flock 9
     for name in "$@"; do build "$name"; done ;;
   path) echo "$bin" ;;
