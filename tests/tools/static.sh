@@ -39,7 +39,7 @@ compile() {
 dependencies() {
   mkdir -p gateway/src services/src tests/src
   touch gateway/src/lib.rs services/src/lib.rs tests/src/lib.rs
-  compile -p gateway --lib -p services --lib
+  compile --lib -p gateway -p services
 }
 
 build() { # DIR
