@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # image.sh: builds the project's images without a Docker engine, by buildah in a chroot, and runs one. Needs Debian and root.
 # Usage: image.sh build [ARCH]              all images of the Dockerfile (amd64 or arm64; default this machine's); prints names and sizes
+#        image.sh names                     of these images, for this machine's processor
 #        image.sh make NAME DIR             the image of another Dockerfile
 #        image.sh size NAME | config NAME   in bytes; its settings as JSON
-#        image.sh run NAME [-e VAR=VALUE | -v DIR:DIR:ro]... [-- ARG...]   as the image's own user, with the host's network
+#        image.sh run NAME [-e VAR=VALUE | -v DIR:DIR]... [-- ARG...]   by runc, confined, with this machine's network; both folders read only
 #        image.sh files NAME DIR            what is in it
 #        image.sh tar NAME FILE             as `docker save` has it
 # Env: CINEMA_TOOLS, the folder where images and their layers stay (default ~/.cache/cinemaabyss-tools).
@@ -20,7 +21,7 @@ version="$(sed -n 's/^version = "\(.*\)"/\1/p' "$here/../../Cargo.toml" | head -
 base="$(sed -n 's/^FROM .*\(rust:[^ ]*\) AS build$/\1/p' "$here/../../Dockerfile")"
 
 die() { echo "image.sh: $*" >&2; exit 1; }
-usage() { sed -n '3,8p' "$0" >&2; exit 2; }
+usage() { sed -n '3,9p' "$0" >&2; exit 2; }
 bud() { buildah --storage-driver overlay --root "$home/store" --runroot "$home/run" "$@"; }
 has() { bud inspect --type image "$1" >/dev/null 2>&1; }
 from() { # NAME COMMAND...: an image of Debian's packages, made once
@@ -67,17 +68,14 @@ build() {
 size() { bud inspect --type image --format '{{.Manifest}}' "$1" | python3 -c 'import json, sys; print(sum(layer["size"] for layer in json.load(sys.stdin)["layers"]))'; }
 
 run() { # NAME OPTION... -- ARG...
-  local name="$1" options=() container entry status=0; shift
-  while [ $# -gt 0 ] && [ "$1" != -- ]; do
-    case "$1" in -e) options+=(--env "$2") ;; -v) options+=(--volume "$2") ;; *) usage ;; esac
-    shift 2
-  done
-  [ $# -eq 0 ] || shift
-  container="$(bud from --pull-never "$name")"
-  mapfile -t entry < <(bud inspect --type container --format '{{range .OCIv1.Config.Entrypoint}}{{println .}}{{end}}' "$container" | sed '/^$/d')
-  [ $# -gt 0 ] || mapfile -t -O 1 entry < <(bud inspect --type container --format '{{range .OCIv1.Config.Cmd}}{{println .}}{{end}}' "$container" | sed '/^$/d')
-  bud run --isolation chroot "${options[@]}" "$container" -- "${entry[@]}" "$@" || status=$?
-  bud rm "$container" >/dev/null
+  local name="$1" bundle status=0; shift
+  bundle="$(mktemp -d "${TMPDIR:-/tmp}/image-run.XXXXXX")"; mkdir "$bundle/rootfs"
+  files "$name" "$bundle/rootfs"
+  (cd "$bundle" && runc spec)
+  # The image's own settings, confined as the deployments confine it, but for the network, which is this machine's.
+  bud inspect --type image --format '{{json .Docker.Config}}' "$name" | python3 "$here/bundle.py" "$bundle" "$@" || usage
+  runc run --bundle "$bundle" --pid-file "$bundle/pid" "$(basename "$bundle")" || status=$?
+  rm -rf "$bundle"
   return "$status"
 }
 
@@ -96,6 +94,7 @@ mkdir -p "$home"
 command="$1"; shift
 case "$command" in
   build) build "$@" ;;
+  names) images | sed "s|\(.*\)=.*|$registry/\1:$version|" ;;
   make) bud bud -q --isolation chroot --pull-never --layers -t "${1:?NAME}" "${2:?DIR}" >/dev/null ;;
   size) size "${1:?NAME}" ;;
   config) bud inspect --type image --format '{{json .Docker.Config}}' "${1:?NAME}" ;;

@@ -11,9 +11,8 @@ tools="${CINEMA_TOOLS:-$HOME/.cache/cinemaabyss-tools}"
 data="${NODE_DATA:-$tools/node}"
 network="cinemaabyss-$(printf %s "$data" | cksum | cut -d' ' -f1)"
 socket="$data/containerd.sock"
-# The network is the cluster's alone, so ports need not be chosen.
-api_port=6443 api="$data/api"
-node_address=10.10.0.1 pods=10.244.0 services=10.96.0.0/16 dns=10.96.0.10
+api="$data/api"
+node_address=10.10.0.1 pods=10.244.0 dns=10.96.0.10
 
 die() { echo "kube-node.sh: $*" >&2; exit 1; }
 inside() { ip netns exec "$network" "$@"; }
@@ -148,7 +147,7 @@ node_ready() { [ "$(kube get node node -o 'jsonpath={.status.conditions[?(@.type
 start() {
   mkdir -p "$data"
   ip netns list | grep -qw "^$network" || make_network
-  inside "$here/kube-api.sh" start --port "$api_port" --data "$api" --with-controllers >/dev/null
+  inside "$here/kube-api.sh" start --data "$api" --with-controllers
   containerd_settings
   spawn containerd containerd -c "$data/containerd.toml"
   until_true containerd 30 ctr -a "$socket" version
@@ -187,7 +186,7 @@ stop() {
     for id in $(ctr -a "$socket" -n k8s.io containers ls -q 2>/dev/null); do ctr -a "$socket" -n k8s.io containers rm "$id" >/dev/null 2>&1 || true; done
   fi
   end containerd
-  "$here/kube-api.sh" stop --port "$api_port" --data "$api" >/dev/null || true
+  "$here/kube-api.sh" stop --data "$api" || true
   # What is mounted below the folder, the deepest first, and the networks of the pods.
   awk -v folder="$data/" 'index($2, folder) == 1 { print $2 }' /proc/mounts | sort -r | while read -r id; do umount "$id" 2>/dev/null || umount -l "$id" || true; done
   ip netns pids "$network" | xargs -r kill -9 2>/dev/null || true
