@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# go-tools.sh: pinned tools that come as Go source: helm kubeconform promtool prometheus actionlint fortio istioctl docker-compose.
+# go-tools.sh: pinned tools that come as Go source: helm kubeconform promtool prometheus actionlint fortio istioctl docker-compose buildx coredns.
 # Usage: go-tools.sh install NAME... (built where they are not yet; one build at a time) | path (the folder with the commands)
 # Env: CINEMA_TOOLS, the folder where they stay (default ~/.cache/cinemaabyss-tools); GO_TOOLS_JOBS: compilers at once (default 2).
 set -euo pipefail
@@ -20,6 +20,9 @@ recipe() {
     # Later releases of fortio need a module that cannot be had everywhere.
     fortio) package=fortio.org/fortio pin="fortio.org/fortio v1.63.9" ;;
     promtool | prometheus) package="github.com/prometheus/prometheus/cmd/$1" pin="github.com/prometheus/prometheus v0.315.0" ;;
+    # The one that docker-compose is made with.
+    buildx) package=github.com/docker/buildx/cmd/buildx pin="github.com/docker/buildx v0.29.1" ;;
+    coredns) package=github.com/coredns/coredns pin="github.com/coredns/coredns v1.14.7" ;;
     docker-compose) package=github.com/docker/compose/v2/cmd pin="github.com/docker/compose/v2 v2.40.3" ;;
     # Istio's tags are no Go versions: the commit is named, and its pre-release libraries are raised to released ones.
     istioctl) package=istio.io/istio/istioctl/cmd/istioctl
