@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # manifests.sh: k8s/ as the chart gives it, one file a component, so that `kubectl apply -k k8s` needs no Helm; and copies that the chart needs.
-# Usage: manifests.sh write | check | one-node [HELM-ARG...]
-#   write     copies what the chart carries of the repository into chart/files, and renders k8s/
-#   check     says what is not current; exit 1 if something is
-#   one-node  prints manifests for a node without a pod network: host network, loopback, images that are there (tests/cluster/one-node)
+# Usage: manifests.sh write | check
+#   write  copies what the chart carries of the repository into chart/files, and renders k8s/
+#   check  says what is not current; exit 1 if something is
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tools="$PWD/tests/tools"
@@ -31,39 +30,28 @@ split() { # FOLDER: a file for each template of what comes in
     { print >>file }' -
 }
 
-kustomization() { # FOLDER RESOURCE...
-  local folder="$1"; shift
-  { echo "# Written by tests/tools/manifests.sh."; printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n'
+kustomization() { # FOLDER MEANING RESOURCE...
+  local folder="$1" meaning="$2"; shift 2
+  { printf '# Written by tests/tools/manifests.sh. %s\n' "$meaning"; printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n'
     printf '  - %s\n' "$@"; } >"$folder/kustomization.yaml"
 }
 
 render() { # FOLDER
-  local out="$1" overlay name
-  rm -rf "$out"; mkdir -p "$out"
-  template | split "$out/base"
-  mapfile -t names < <(cd "$out/base" && ls ./*.yaml | sed 's|^\./||' | grep -v '^namespace.yaml$')
+  local out="$1" overlay names
+  rm -rf "$out"
+  template | split "$out"
   # What the others stand in comes first.
-  kustomization "$out/base" namespace.yaml "${names[@]}"
-  kustomization "$out" base
+  mapfile -t names < <(cd "$out" && find . -name '*.yaml' ! -name namespace.yaml -printf '%P\n' | LC_ALL=C sort)
+  kustomization "$out" "Everything: kubectl apply -k k8s" namespace.yaml "${names[@]}"
   for overlay in monitoring istio; do
     [ -f "chart/templates/$overlay.yaml" ] || continue
-    mkdir -p "$out/overlays/$overlay"
     template --set "$overlay.enabled=true" --show-only "templates/$overlay.yaml" | split "$out/overlays/$overlay"
-    kustomization "$out/overlays/$overlay" ../../base "$overlay.yaml"
+    kustomization "$out/overlays/$overlay" "On top of k8s: kubectl apply -k k8s/overlays/$overlay" "$overlay.yaml"
   done
 }
 
-one_node() {
-  local work; work="$(mktemp -d)"
-  # shellcheck disable=SC2064  # the folder of now
-  trap "rm -rf '$work'" EXIT
-  cp tests/cluster/one-node/kustomization.yaml "$work/"
-  template --values tests/cluster/one-node/values.yaml "$@" >"$work/manifests.yaml"
-  kubectl kustomize "$work"
-}
-
 command="${1:-}"; [ $# -eq 0 ] || shift
-case "$command" in write | check | one-node) "$tools/go-tools.sh" install helm ;; esac
+case "$command" in write | check) "$tools/go-tools.sh" install helm ;; esac
 case "$command" in
   write) copy chart; render k8s ;;
   check)
@@ -74,6 +62,5 @@ case "$command" in
     diff -r "$work/k8s" k8s || bad=1
     [ "$bad" = 0 ] || echo "not current: run tests/tools/manifests.sh write" >&2
     exit "$bad" ;;
-  one-node) one_node "$@" ;;
   *) sed -n 3p "$0" >&2; exit 2 ;;
 esac
