@@ -36,13 +36,11 @@ template:
         image: {{ $v.istio.fortio.image.repository }}:{{ $v.istio.fortio.image.tag }}
         args: [load, -c, "50", -qps, "0", -n, "500", -loglevel, Warning, {{ $url | quote }}]
         {{- include "cinemaabyss.confined" . | nindent 8 }}
-        resources: &small
-          requests: { cpu: 100m, memory: 32Mi }
-          limits: { memory: 128Mi }
+        resources: { requests: { cpu: 100m, memory: 32Mi }, limits: { memory: 128Mi } }
     containers:
       - name: counters
         image: {{ $v.istio.fortio.image.repository }}:{{ $v.istio.fortio.image.tag }}
         args: [curl, -loglevel, Warning, "http://localhost:15000/stats?filter=movies-service.*(pending|cx_overflow|ejections)"]
         {{- include "cinemaabyss.confined" . | nindent 8 }}
-        resources: *small
+        resources: { requests: { cpu: 100m, memory: 32Mi }, limits: { memory: 128Mi } }
 {{- end }}

@@ -92,9 +92,9 @@ def a_weight_is_one_line():
 
 
 def plain():
-    report("k8s/ and chart/files are current", run("tests/tools/manifests.sh", "check")[0])
+    report("k8s/, istio/ and chart/files are current", run("tests/tools/manifests.sh", "check")[0])
     report("the README's table of values is current", run("tests/tools/values-table.py", "check")[0])
-    for folder in ["k8s", *sorted(str(path) for path in pathlib.Path("k8s/overlays").iterdir())]:
+    for folder in ["k8s", "istio", *sorted(str(path) for path in pathlib.Path("k8s/overlays").iterdir())]:
         wrong, text = run("kubectl", "kustomize", folder)
         report(f"kubectl kustomize and schemas: {folder}", wrong or schemas(text))
 
