@@ -7,6 +7,7 @@ import tempfile
 
 import yaml
 
+import broker
 import manifests
 
 GATEWAY = os.environ.get("GATEWAY", "target/release/gateway")
@@ -91,6 +92,14 @@ def a_weight_is_one_line():
     report("a shift of traffic changes one line", "" if differ == [("movies: 50", "movies: 60")] and len(before) == len(after) else f"{differ}")
 
 
+def brokers():
+    """The last broker of one and of three understands its variables."""
+    _, jars = run("tests/tools/kafka.sh", "jars")
+    for number in (1, 3):
+        documents = [document for document in yaml.safe_load_all(render("--set", f"kafka.replicas={number}")[1]) if document]
+        report(f"the image apache/kafka understands the settings of {number}", *broker.faults(documents, number, jars.strip()))
+
+
 def plain():
     report("k8s/ and chart/files are current", run("tests/tools/manifests.sh", "check")[0])
     report("the README's table of values is current", run("tests/tools/values-table.py", "check")[0])
@@ -102,5 +111,6 @@ def plain():
 matrix()
 refusals()
 a_weight_is_one_line()
+brokers()
 plain()
 sys.exit(1 if failed else 0)
