@@ -8,11 +8,13 @@ bin="$tools/go-bin"
 
 die() { echo "go-tools.sh: $*" >&2; exit 1; }
 
-# NAME: sets `package` and `pin`, the lines of go.mod that fix its version. Each tool is a module of its own, because some
+# NAME: sets `package`, `pin`, the lines of go.mod that fix its version, and `flags` of the linker. Each tool is a module of its own, because some
 # replace or exclude libraries in their go.mod, which `go install PACKAGE@VERSION` refuses.
 recipe() {
   case "$1" in
-    helm) package=helm.sh/helm/v3/cmd/helm pin="helm.sh/helm/v3 v3.22.0" ;;
+    # As its releases are built: the Kubernetes that it takes for granted where no cluster is asked.
+    helm) package=helm.sh/helm/v3/cmd/helm pin="helm.sh/helm/v3 v3.22.0"
+      for where in chartutil lint/rules; do flags+=" -X helm.sh/helm/v3/pkg/$where.k8sVersionMajor=1 -X helm.sh/helm/v3/pkg/$where.k8sVersionMinor=36"; done ;;
     kubeconform) package=github.com/yannh/kubeconform/cmd/kubeconform pin="github.com/yannh/kubeconform v0.8.0" ;;
     actionlint) package=github.com/rhysd/actionlint/cmd/actionlint pin="github.com/rhysd/actionlint v1.7.12" ;;
     # Later releases of fortio need a module that cannot be had everywhere.
@@ -33,18 +35,23 @@ github.com/envoyproxy/go-control-plane/contrib v1.36.1-0.20260729145720-a2d8c749
   esac
 }
 
+is_built() { # NAME: as its recipe is now
+  local package pin flags="" where
+  recipe "$1"
+  [ -x "$bin/$1" ] && [ "$(cat "$tools/go/$1/.built" 2>/dev/null)" = "$pin$flags" ]
+}
+
 build() { # NAME
-  local name="$1" work="$tools/go/$1" package pin began=$SECONDS
+  local name="$1" work="$tools/go/$1" package pin flags="" where began=$SECONDS
   recipe "$name"
-  if [ -x "$bin/$name" ] && [ "$(cat "$work/.built" 2>/dev/null)" = "$pin" ]; then return; fi
   command -v go >/dev/null || die "Go is missing: see https://go.dev/dl"
   echo "building $name from source; the first time takes some minutes" >&2
   mkdir -p "$work" "$bin"
   printf 'module cinemaabyss/tools\n\ngo 1.26.0\n\nrequire (\n%s\n)\n' "$pin" >"$work/go.mod"
   rm -f "$work/go.sum" "$work/.built"
-  (cd "$work" && GOFLAGS="-mod=mod -buildvcs=false" GOTOOLCHAIN=local nice go build -p "${GO_TOOLS_JOBS:-2}" -ldflags '-s -w' \
+  (cd "$work" && GOFLAGS="-mod=mod -buildvcs=false" GOTOOLCHAIN=local nice go build -p "${GO_TOOLS_JOBS:-2}" -ldflags "-s -w$flags" \
     -o "$bin/.$name.part" "$package" 2>build.log) || { grep -v '^go: downloading' "$work/build.log" | tail -5 >&2; die "$name could not be built"; }
-  mv "$bin/.$name.part" "$bin/$name"; printf '%s' "$pin" >"$work/.built"
+  mv "$bin/.$name.part" "$bin/$name"; printf '%s' "$pin$flags" >"$work/.built"
   echo "$name: built in $((SECONDS - began)) s" >&2
 }
 
@@ -52,8 +59,12 @@ command="${1:-}"; [ $# -eq 0 ] || shift
 case "$command" in
   install)
     [ $# -gt 0 ] || die "which tools?"
-    mkdir -p "$tools"; exec 9>"$tools/.go-tools.lock"; flock 9
-    for name in "$@"; do build "$name"; done ;;
+    mkdir -p "$tools"
+    for name in "$@"; do
+      if is_built "$name"; then continue; fi
+      exec 9>"$tools/.go-tools.lock"; flock 9
+      is_built "$name" || build "$name"
+    done ;;
   path) echo "$bin" ;;
   *) sed -n 3p "$0" >&2; exit 2 ;;
 esac
