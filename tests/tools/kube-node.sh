@@ -47,9 +47,10 @@ make_network() {
   ip netns add "$network"
   inside ip link set lo up
   # The node's own address. By the default route, which leads nowhere, programs on the node get to the addresses of Services.
-  inside ip link add node0 type dummy
+  inside ip link add node0 type veth peer name nowhere
   inside ip addr add "$node_address/24" dev node0
   inside ip link set node0 up
+  inside ip link set nowhere up
   inside ip route add default dev node0
 }
 
