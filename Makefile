@@ -1,9 +1,9 @@
 # What one does with this repository. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz postman bench dist check need
+.PHONY: help run test test-cluster fuzz postman bench dist check need
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 need:
 	@command -v cargo >/dev/null || { echo "Rust is missing: install it from https://rustup.rs"; exit 1; }
@@ -18,6 +18,9 @@ run: need ## the whole system in one process: gateway :8000, admin :9901, monoli
 
 test: need ## every test, on real PostgreSQL and Kafka; installs what is missing, leaves nothing running
 	@tests/run
+
+test-cluster: need ## images, manifests and chart on a real API server and a real node (Debian, root; needs Go, and no Docker)
+	@tests/cluster/run
 
 # `make fuzz SECONDS=600` for longer. What it finds is for people; `make test` replays what it has found before.
 SECONDS ?= 60

@@ -15,11 +15,12 @@ use crate::settings::Settings;
 /// What is still running when everything has been told to stop gets this long.
 const LEFTOVERS: Duration = Duration::from_secs(1);
 
-/// The whole life of a process that serves one service; or, called with `health`, a question to the one that runs here.
+/// The whole life of a process that serves one service, called with `run` as the gateway is or without a word; or, called
+/// with `health`, a question to the one that runs here.
 pub fn run(service: &Service) -> ExitCode {
     let mut words = std::env::args().skip(1);
     match (words.next().as_deref(), words.next()) {
-        (None, _) => serve(service),
+        (None, _) | (Some("run"), None) => serve(service),
         (Some("health"), None) => match health(service) {
             Ok(()) => ExitCode::SUCCESS,
             Err(why) => {
@@ -29,7 +30,7 @@ pub fn run(service: &Service) -> ExitCode {
         },
         _ => {
             eprintln!(
-                "{0}: it serves where it is called without a word; `{0} health` asks a running one whether it is well",
+                "{0}: `{0} run`, or {0} alone, serves; `{0} health` asks a running one whether it is well",
                 service.name
             );
             ExitCode::from(2)

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # kafka.sh: a real Apache Kafka broker for tests (KRaft, one node, loopback), from Maven Central.
-# Usage: kafka.sh install | start --port N --controller-port N --data DIR | stop --data DIR
+# Usage: kafka.sh install | jars | start --port N --controller-port N --data DIR | stop --data DIR
 # Env: CINEMA_TOOLS, the folder where the jars stay (default ~/.cache/cinemaabyss-tools); they are fetched once.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 tools="${CINEMA_TOOLS:-$HOME/.cache/cinemaabyss-tools}"
 version=4.3.1
-home="$tools/kafka-$version"
+home="$tools/kafka-$version-with-tools"
 wait_seconds=90
 port="" controller_port="" data=""
 
@@ -31,6 +31,7 @@ install() {
   <groupId>cinemaabyss.tests</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>
     <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$version</version></dependency>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>$version</version></dependency>
     <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-simple</artifactId><version>1.7.36</version></dependency>
   </dependencies>
 </project>
@@ -118,6 +119,7 @@ while [ $# -gt 0 ]; do
 done
 case "$command" in
   install) install; echo "Apache Kafka $version" ;;
+  jars) install; echo "$home/libs" ;;
   start) : "${port:?--port}" "${controller_port:?--controller-port}" "${data:?--data}"; install; start ;;
   stop) : "${data:?--data}"; stop ;;
   *) sed -n 3p "$0"; exit 2 ;;

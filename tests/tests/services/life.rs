@@ -30,7 +30,7 @@ fn a_wrong_setting_ends_the_start_and_says_what_to_write() {
 #[test]
 fn a_service_asks_the_one_that_runs_here_whether_it_is_well() {
     let folder = Folder::new();
-    let mut movies = Process::start("movies", folder.path(), &[("PORT", "0")]);
+    let mut movies = Process::command("movies", folder.path(), &[("PORT", "0")], &["run"]);
     let port = movies.address().port().to_string();
     let ask = |word: &str| {
         let mut asking = Process::command("movies", folder.path(), &[("PORT", &port)], &[word]);
@@ -38,7 +38,7 @@ fn a_service_asks_the_one_that_runs_here_whether_it_is_well() {
     };
     assert_eq!(ask("health"), (Some(0), String::new()));
     let (status, said) = ask("helth");
-    assert!(status == Some(2) && said.contains("movies health"), "{said}");
+    assert!(status == Some(2) && said.contains("movies health") && said.contains("movies run"), "{said}");
     movies.terminate();
     assert!(movies.ended().success());
     let (status, said) = ask("health");
