@@ -9,9 +9,11 @@ import tempfile
 import yaml
 
 import broker
+import hook
 import manifests
 
 GATEWAY = os.environ.get("GATEWAY", "target/release/gateway")
+SYSTEM = f"{os.environ.get('PROGRAMS', 'target/release')}/cinemaabyss"
 MATRIX = sorted(pathlib.Path("tests/deploy/values").glob("*.yaml"))
 
 # What the chart must not take, and a word of the reason that it gives.
@@ -101,6 +103,13 @@ def brokers():
         report(f"the image apache/kafka understands the settings of {number}", *broker.faults(documents, number, jars.strip()))
 
 
+def api_tests():
+    def documents(settings):
+        return [document for document in yaml.safe_load_all(render(*settings)[1]) if document]
+
+    report("what `helm test` runs", *hook.faults(documents, SYSTEM))
+
+
 def blocks(page):
     return re.findall(r"```yaml\n(.*?)```", pathlib.Path(page).read_text(), re.DOTALL)
 
@@ -133,6 +142,7 @@ matrix()
 refusals()
 a_weight_is_one_line()
 brokers()
+api_tests()
 pages()
 plain()
 sys.exit(1 if failed else 0)
