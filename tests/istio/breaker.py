@@ -4,12 +4,16 @@ Usage: breaker.py PROGRAMS-FOLDER ENVOY FORTIO    run by tests/istio/run. Lines 
 Fortio asks as the Job of istio/fortio.yaml does; its tables and Envoy's counters are printed as a sidecar would show them.
 The DestinationRule becomes Envoy's cluster as istiod translates it: connectionPool to circuit_breakers, outlierDetection by field.
 """
+import concurrent.futures
 import json
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 
 import yaml
 
@@ -129,6 +133,27 @@ def load(fortio, arguments, url, folder):
     return "\n".join(table), codes
 
 
+def refused(sidecar, movies, held):
+    """While movies hangs, twenty more ask than the breaker holds: the `x-envoy-overloaded` of each that is refused at once."""
+    def ask(_):
+        try:
+            with urllib.request.urlopen(f"{sidecar.url}/api/movies", timeout=30) as answer:
+                return answer.status, None
+        except urllib.error.HTTPError as problem:
+            return problem.code, problem.headers["x-envoy-overloaded"]
+    before = sidecar.counters()["upstream_rq_pending_overflow"]
+    movies.send_signal(signal.SIGSTOP)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(held + 20) as clients:
+            answers = [clients.submit(ask, number) for number in range(held + 20)]
+            until("the breaker refuses twenty", lambda: sidecar.counters()["upstream_rq_pending_overflow"] >= before + 20)
+            movies.send_signal(signal.SIGCONT)
+            found = [answer.result() for answer in answers]
+    finally:
+        movies.send_signal(signal.SIGCONT)
+    return [header for status, header in found if status == 503]
+
+
 def show(title, table, counters):
     """What a person would look at."""
     print(f"--- {title}\n{table}")
@@ -164,6 +189,9 @@ def main():
         said("movies saw no more connections than the breaker lets through", "" if counters["upstream_cx_total"] <= limit + 1 else f"{counters}")
 
         sidecar = Sidecar(processes, envoy, rule, [well])
+        headers = refused(sidecar, processes.running[0], limit + queue)
+        said("a refusal by the breaker comes at once and says that it is one", "" if set(headers) == {"true"} and len(headers) >= 20 else f"{headers}")
+
         # A cold pool has all of its requests wait for their connections: what may wait is what may come at once.
         table, codes = load(fortio, at_clients(arguments, queue), sidecar.url, folder)
         counters = sidecar.counters()
