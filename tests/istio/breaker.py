@@ -22,6 +22,8 @@ from system import ROOT, get, until
 HOST = "movies-service.cinemaabyss.svc.cluster.local"
 CLUSTER = f"outbound|8081||{HOST}"
 UNLIMITED = 4294967295
+COUNTERS = ("upstream_cx_total", "upstream_cx_overflow", "upstream_rq_pending_total", "upstream_rq_pending_overflow",
+            "outlier_detection.ejections_active", "outlier_detection.ejections_enforced_consecutive_5xx")
 failed = 0
 
 
@@ -119,7 +121,8 @@ class Sidecar:
     def counters(self):
         """The cluster's counters by their last word."""
         page = get(f"{self.admin}/stats?filter=movies-service")[1]
-        return {key: int(value) for key, value in re.findall(r"svc\.cluster\.local;?\.(\S+): (\d+)$", page, re.M)}
+        every = {key: int(value) for key, value in re.findall(r"svc\.cluster\.local;?\.(\S+): (\d+)$", page, re.M)}
+        return {name: every[name] for name in COUNTERS}
 
 
 def load(fortio, arguments, url, folder):
@@ -157,9 +160,8 @@ def refused(sidecar, movies, held):
 def show(title, table, counters):
     """What a person would look at."""
     print(f"--- {title}\n{table}")
-    for name in ("upstream_cx_total", "upstream_cx_overflow", "upstream_rq_pending_total", "upstream_rq_pending_overflow",
-                 "outlier_detection.ejections_active", "outlier_detection.ejections_enforced_consecutive_5xx"):
-        print(f"cluster.{CLUSTER};.{name}: {counters.get(name, 0)}")
+    for name, count in counters.items():
+        print(f"cluster.{CLUSTER};.{name}: {count}")
 
 
 def at_clients(arguments, clients):
@@ -187,11 +189,10 @@ def main():
         said("every request was answered, with 200 or 503", "" if sum(codes.values()) == 500 and set(codes) == {200, 503} else f"{codes}")
         said("each 503 is one that the breaker counts", "" if codes.get(503) == counters["upstream_rq_pending_overflow"] else f"{codes}, {counters}")
         said("movies saw no more connections than the breaker lets through", "" if counters["upstream_cx_total"] <= limit + 1 else f"{counters}")
-
-        sidecar = Sidecar(processes, envoy, rule, [well])
         headers = refused(sidecar, processes.running[0], limit + queue)
         said("a refusal by the breaker comes at once and says that it is one", "" if set(headers) == {"true"} and len(headers) >= 20 else f"{headers}")
 
+        sidecar = Sidecar(processes, envoy, rule, [well])
         # A cold pool has all of its requests wait for their connections: what may wait is what may come at once.
         table, codes = load(fortio, at_clients(arguments, queue), sidecar.url, folder)
         counters = sidecar.counters()
