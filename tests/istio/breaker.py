@@ -137,7 +137,10 @@ def load(fortio, arguments, url, folder):
 
 
 def refused(sidecar, movies, held):
-    """While movies hangs, twenty more ask than the breaker holds: the `x-envoy-overloaded` of each that is refused at once."""
+    """While movies hangs, thirty more ask than the breaker holds: the `x-envoy-overloaded` of each that is refused at once.
+
+    Twenty are waited for: a worker that owns no connection may open one above the limit.
+    """
     def ask(_):
         try:
             with urllib.request.urlopen(f"{sidecar.url}/api/movies", timeout=30) as answer:
@@ -147,8 +150,8 @@ def refused(sidecar, movies, held):
     before = sidecar.counters()["upstream_rq_pending_overflow"]
     movies.send_signal(signal.SIGSTOP)
     try:
-        with concurrent.futures.ThreadPoolExecutor(held + 20) as clients:
-            answers = [clients.submit(ask, number) for number in range(held + 20)]
+        with concurrent.futures.ThreadPoolExecutor(held + 30) as clients:
+            answers = [clients.submit(ask, number) for number in range(held + 30)]
             until("the breaker refuses twenty", lambda: sidecar.counters()["upstream_rq_pending_overflow"] >= before + 20)
             movies.send_signal(signal.SIGCONT)
             found = [answer.result() for answer in answers]
