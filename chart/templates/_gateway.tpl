@@ -38,11 +38,11 @@ spec:
             # For `/program health`; where it listens is said by the routes file.
             - { name: ADMIN_LISTEN, value: "127.0.0.1:{{ $v.adminPort }}" }
             - { name: LOG_FORMAT, value: json }
-            {{- include "cinemaabyss.extraEnv" $v.env | nindent 12 }}
+            {{- with include "cinemaabyss.extraEnv" $v.env | trim }}{{ . | nindent 12 }}{{ end }}
           ports:
             - { name: http, containerPort: {{ $v.port }} }
             - { name: admin, containerPort: {{ $v.adminPort }} }
-          # All on the admin listener: the public port has no path that tells a stranger how the gateway is.
+          # On the admin listener: /health of the public port is a route like any other, these say whether the gateway serves and drains.
           startupProbe:
             httpGet: { path: /readyz, port: admin }
             periodSeconds: 1

@@ -12,9 +12,9 @@ its tree, so that whoever edits the ConfigMap finds order and comments. Weights 
   "PORT" $v.gateway.port
   "ADMIN_LISTEN" (printf "0.0.0.0:%v" $v.gateway.adminPort)
   "ACCESS_LOG" $v.gateway.accessLog
-  "MONOLITH_URL" (include "cinemaabyss.url" (dict "root" . "key" "monolith"))
-  "MOVIES_SERVICE_URL" (include "cinemaabyss.url" (dict "root" . "key" "movies"))
-  "EVENTS_SERVICE_URL" (include "cinemaabyss.url" (dict "root" . "key" "events"))
+  "MONOLITH_URL" (include "cinemaabyss.upstream" (dict "root" . "key" "monolith"))
+  "MOVIES_SERVICE_URL" (include "cinemaabyss.upstream" (dict "root" . "key" "movies"))
+  "EVENTS_SERVICE_URL" (include "cinemaabyss.upstream" (dict "root" . "key" "events"))
   "MOVIES_MIGRATION_PERCENT" $v.migration.moviesPercent
   "GRADUAL_MIGRATION" $v.migration.enabled }}
 {{- range $name, $value := $fill }}
@@ -43,7 +43,7 @@ its tree, so that whoever edits the ConfigMap finds order and comments. Weights 
 {{- define "cinemaabyss.routes.upstreams" -}}
 {{- range $key := list "users" "payments" }}
 {{- $about := dict "root" $ "key" $key }}
-{{- if include "cinemaabyss.routed" $about }}{{ printf "  %s: %s\n" $key (include "cinemaabyss.url" $about) }}{{ end }}
+{{- if include "cinemaabyss.routed" $about }}{{ printf "  %s: %s\n" $key (include "cinemaabyss.upstream" $about) }}{{ end }}
 {{- end }}
 {{- with .Values.upstreams }}{{ printf "%s\n" (toYaml . | indent 2) }}{{ end }}
 {{- end }}

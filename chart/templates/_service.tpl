@@ -52,7 +52,7 @@ spec:
             - name: DB_PASSWORD
               valueFrom: { secretKeyRef: { name: {{ include "cinemaabyss.secret" .root }}, key: DB_PASSWORD } }
             {{- end }}
-            {{- include "cinemaabyss.extraEnv" $values.env | nindent 12 }}
+            {{- with include "cinemaabyss.extraEnv" $values.env | trim }}{{ . | nindent 12 }}{{ end }}
           ports:
             - { name: http, containerPort: {{ $values.port }} }
           # Well is who serves: while the database or Kafka is away it answers 503, and a restart would not bring them back.

@@ -15,6 +15,7 @@ mod admin;
 pub mod cli;
 pub mod clock;
 mod gateway;
+pub mod mesh;
 pub mod metrics;
 pub mod names;
 pub mod request;

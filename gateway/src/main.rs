@@ -1,10 +1,10 @@
-//! The command line: run · check · health · schema · completions.
+//! The command line: run · check · health · export · import · schema · completions.
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
-use gateway::cli::{Check, Health, Run, Schema};
+use gateway::cli::{Check, Export, Health, Import, Run, Schema};
 use mimalloc::MiMalloc;
 
 /// hyper takes 8 KiB anew for each read while a head still holds the last; glibc serves such blocks the slow way.
@@ -27,6 +27,8 @@ enum Command {
     Run(Run),
     Check(Check),
     Health(Health),
+    Export(Export),
+    Import(Import),
     Schema(Schema),
     /// Print completions for a shell.
     #[command(after_long_help = "Example:\n  gateway completions bash > /etc/bash_completion.d/gateway")]
@@ -41,6 +43,8 @@ fn main() -> ExitCode {
         Command::Run(run) => run.run(),
         Command::Check(check) => check.run(),
         Command::Health(health) => health.run(),
+        Command::Export(export) => export.run(),
+        Command::Import(import) => import.run(),
         Command::Schema(schema) => schema.run(),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "gateway", &mut std::io::stdout());

@@ -1,12 +1,14 @@
 """What tests/deploy/chart checks, by Helm, kubeconform and the gateway itself. Called by it, with their programs on PATH."""
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 
 import yaml
 
+import broker
 import manifests
 
 GATEWAY = os.environ.get("GATEWAY", "target/release/gateway")
@@ -91,10 +93,38 @@ def a_weight_is_one_line():
     report("a shift of traffic changes one line", "" if differ == [("movies: 50", "movies: 60")] and len(before) == len(after) else f"{differ}")
 
 
+def brokers():
+    """The last broker of one and of three understands its variables."""
+    _, jars = run("tests/tools/kafka.sh", "jars")
+    for number in (1, 3):
+        documents = [document for document in yaml.safe_load_all(render("--set", f"kafka.replicas={number}")[1]) if document]
+        report(f"the image apache/kafka understands the settings of {number}", *broker.faults(documents, number, jars.strip()))
+
+
+def blocks(page):
+    return re.findall(r"```yaml\n(.*?)```", pathlib.Path(page).read_text(), re.DOTALL)
+
+
+def pages():
+    """Every YAML in the docs is a test: the overlay of docs/kubernetes.md, the values of the chart's README."""
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        (overlay,) = blocks("docs/kubernetes.md")
+        pathlib.Path(folder, "kustomization.yaml").write_text(overlay)
+        wrong, text = run("kubectl", "kustomize", folder)
+        unheard = [word for word in ("registry.example.org/proxy-service:0.1.0", "host: films.example.org", "POSTGRES_PASSWORD: '...'") if word not in text]
+        report("docs/kubernetes.md: the overlay", wrong or schemas(text), *(f"no {word} in it" for word in unheard))
+        for number, values in enumerate(blocks("chart/README.md"), start=1):
+            file = pathlib.Path(folder, "values.yaml")
+            file.write_text(values)
+            wrong, text = render("--values", str(file))
+            problems = [wrong] if wrong else [schemas(text), *routes([document for document in yaml.safe_load_all(text) if document])]
+            report(f"chart/README.md: values {number}", *problems)
+
+
 def plain():
-    report("k8s/ and chart/files are current", run("tests/tools/manifests.sh", "check")[0])
+    report("k8s/, istio/ and chart/files are current", run("tests/tools/manifests.sh", "check")[0])
     report("the README's table of values is current", run("tests/tools/values-table.py", "check")[0])
-    for folder in ["k8s", *sorted(str(path) for path in pathlib.Path("k8s/overlays").iterdir())]:
+    for folder in ["k8s", "istio", *sorted(str(path) for path in pathlib.Path("k8s/overlays").iterdir())]:
         wrong, text = run("kubectl", "kustomize", folder)
         report(f"kubectl kustomize and schemas: {folder}", wrong or schemas(text))
 
@@ -102,5 +132,7 @@ def plain():
 matrix()
 refusals()
 a_weight_is_one_line()
+brokers()
+pages()
 plain()
 sys.exit(1 if failed else 0)

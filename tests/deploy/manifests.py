@@ -47,7 +47,7 @@ def unconfined(documents):
             yield f"{name}: the pod's securityContext"
         if spec.get("automountServiceAccountToken") is not False or spec.get("enableServiceLinks") is not False:
             yield f"{name}: a token, or variables of Services"
-        for container in spec["containers"]:
+        for container in spec.get("initContainers", []) + spec["containers"]:
             own = container.get("securityContext", {})
             if own != {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}:
                 yield f"{name}: its container's securityContext"

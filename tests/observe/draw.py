@@ -202,7 +202,7 @@ class Picture:
         low = defaults.get("min", 0)
         high = defaults.get("max") or max(max(value for _, points in stacked for _, value, _ in points) * 1.08, custom.get("axisSoftMax", 0)) or 1
         unit, decimals = defaults["unit"], defaults.get("decimals")
-        marks = [(value, look.shown(value, unit, decimals)) for value in look.ticks(low, high, unit)]
+        marks = [(value, look.shown(value, unit, decimals)) for value in look.ticks(low, high, unit, decimals == 0)]
         left = x + max(look.wide(label, 10.5) for _, label in marks) + 10
         legends, row, at = [], 0, x
         for place, (name, _) in enumerate(stacked):

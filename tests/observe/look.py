@@ -33,13 +33,15 @@ def shown(value, unit, decimals=None):
     return (f"{value / 1000:.3g} K" if abs(value) >= 10000 else f"{value:.3g}") + tail
 
 
-def ticks(low, high, unit):
-    """Round values from low to high, some four of them."""
+def ticks(low, high, unit, whole=False):
+    """Round values from low to high, some four of them; whole ones where nothing else is shown."""
     span = (high - low) or 1
     size = 10 ** math.floor(math.log10(span / 4))
     step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if span / (size * factor) <= 5)
     if unit == "bytes":
         step = 2 ** math.ceil(math.log2(span / 5))
+    if whole and unit != "percentunit":
+        step = max(1, math.ceil(step))
     at, all_of_them = math.ceil(low / step - 1e-9) * step, []
     while at <= high * (1 + 1e-9):
         all_of_them.append(at)

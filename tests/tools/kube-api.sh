@@ -35,14 +35,19 @@ build() { # COMMAND...: those of the release that are not there yet
   done
 }
 
+there() { local command; for command in "$@"; do [ -x "$home/bin/$command" ] || return 1; done; }
 install() {
-  mkdir -p "$tools"
+  local wanted=(kube-apiserver)
   "$here/need.sh" etcd=etcd-server openssl=openssl >&2
-  # The lock of go-tools.sh: one build from source at a time.
-  exec 9>"$tools/.go-tools.lock"; flock 9
-  command -v kubectl >/dev/null || build kubectl
-  build kube-apiserver
-  [ -z "$controllers" ] || build kube-controller-manager
+  command -v kubectl >/dev/null || wanted+=(kubectl)
+  [ -z "$controllers" ] || wanted+=(kube-controller-manager)
+  build_alone "${wanted[@]}"
+}
+# One build from source at a time: the lock of go-tools.sh. Who finds everything there waits for nobody.
+build_alone() {
+  if there "$@"; then return; fi
+  mkdir -p "$tools"; exec 9>"$tools/.go-tools.lock"; flock 9
+  build "$@"
   exec 9>&-
 }
 
@@ -116,10 +121,7 @@ stop() {
 }
 
 command="${1:-}"; [ $# -eq 0 ] || shift
-if [ "$command" = build ]; then
-  mkdir -p "$tools"; exec 9>"$tools/.go-tools.lock"; flock 9
-  build "$@"; echo "$home/bin"; exit
-fi
+if [ "$command" = build ]; then build_alone "$@"; echo "$home/bin"; exit; fi
 while [ $# -gt 0 ]; do
   case "$1" in
     --data) data="$(realpath -m "${2:?}")"; shift 2 ;;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# manifests.sh: k8s/ as the chart gives it, one file a component, so that `kubectl apply -k k8s` needs no Helm; and copies that the chart needs.
+# manifests.sh: k8s/ and istio/ as the chart gives them, so that `kubectl apply -k k8s` (or istio) needs no Helm; and copies that the chart needs.
 # Usage: manifests.sh write | check
-#   write  copies what the chart carries of the repository into chart/files, and renders k8s/
+#   write  copies what the chart carries of the repository into chart/files, and renders k8s/ and istio/
 #   check  says what is not current; exit 1 if something is
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -37,29 +37,35 @@ kustomization() { # FOLDER MEANING RESOURCE...
 }
 
 render() { # FOLDER
-  local out="$1" overlay names
+  local out="$1" names
   rm -rf "$out"
   template | split "$out"
   # What the others stand in comes first.
   mapfile -t names < <(cd "$out" && find . -name '*.yaml' ! -name namespace.yaml -printf '%P\n' | LC_ALL=C sort)
   kustomization "$out" "Everything: kubectl apply -k k8s" namespace.yaml "${names[@]}"
-  for overlay in monitoring istio; do
-    [ -f "chart/templates/$overlay.yaml" ] || continue
-    template --set "$overlay.enabled=true" --show-only "templates/$overlay.yaml" | split "$out/overlays/$overlay"
-    kustomization "$out/overlays/$overlay" "On top of k8s: kubectl apply -k k8s/overlays/$overlay" "$overlay.yaml"
-  done
+  template --set monitoring.enabled=true --show-only templates/monitoring.yaml | split "$out/overlays/monitoring"
+  kustomization "$out/overlays/monitoring" "On top of k8s: kubectl apply -k k8s/overlays/monitoring" monitoring.yaml
+}
+
+render_istio() { # FOLDER: k8s with the mesh's resources, and what the mesh changes in it
+  local out="$1"
+  template --set istio.enabled=true,istio.fortio.enabled=true --show-only templates/istio.yaml --show-only templates/fortio.yaml \
+    --show-only templates/namespace.yaml --show-only templates/routes.yaml | split "$out"
+  kustomization "$out" "Everything of k8s, in the mesh: kubectl apply -k istio. fortio.yaml, the load test, is applied by itself." ../k8s istio.yaml
+  printf 'patches:\n  - path: namespace.yaml # sidecars are injected\n  - path: routes.yaml # upstreams get their own Host\n' >>"$out/kustomization.yaml"
 }
 
 command="${1:-}"; [ $# -eq 0 ] || shift
 case "$command" in write | check) "$tools/go-tools.sh" install helm ;; esac
 case "$command" in
-  write) copy chart; render k8s ;;
+  write) copy chart; render k8s; rm -f istio/*.yaml; render_istio istio ;;
   check)
     work="$(mktemp -d)"; trap 'rm -rf "$work"' EXIT
-    copy "$work/chart"; render "$work/k8s"
+    copy "$work/chart"; render "$work/k8s"; render_istio "$work/istio"
     bad=0
     diff -r "$work/chart/files" chart/files -x init.sql || bad=1
     diff -r "$work/k8s" k8s || bad=1
+    diff -r "$work/istio" istio -x README.md || bad=1
     [ "$bad" = 0 ] || echo "not current: run tests/tools/manifests.sh write" >&2
     exit "$bad" ;;
   *) sed -n 3p "$0" >&2; exit 2 ;;

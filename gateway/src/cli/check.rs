@@ -67,7 +67,8 @@ fn praise(file: &Path, plan: &Plan, color: bool) -> String {
     out + &plan.warnings.render(color)
 }
 
-fn one(file: &Path, color: bool) -> Result<Plan, String> {
+/// The plan of a file, or what is wrong with it, as it is printed.
+pub(super) fn one(file: &Path, color: bool) -> Result<Plan, String> {
     let name = file.display();
     let text = std::fs::read(file).map_err(|error| format!("error: {name} can't be read: {error}\n"))?;
     let text = String::from_utf8(text).map_err(|error| {

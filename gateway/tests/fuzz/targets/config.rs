@@ -60,14 +60,14 @@ fn shown(report: &Report, text: &str, worst: Severity) {
     assert!(!controls(&report.render(false)), "what is printed steers a terminal");
 }
 
-/// The same text is the same plan; and over its own table it changes nothing but the generation.
+/// The same text is the same table, and over its own it changes nothing but the generation.
 fn compiled(plan: Plan, text: &str) {
     let again = judge(text).expect("it was good a moment ago");
-    assert_eq!(format!("{plan:?}"), format!("{again:?}"), "a text has two meanings");
     let (metrics, names) = (Metrics::new(1, &[], &[]), Names::new(None).0);
     let first = plan.into_table(None, &metrics, &names);
     let second = again.into_table(Some(&first), &metrics, &names);
     assert_eq!((first.generation, second.generation), (1, 2));
+    assert_eq!((&first.hash, &first.notes), (&second.hash, &second.notes), "a text has two meanings");
     assert_eq!(format!("{:?}", first.server), format!("{:?}", second.server));
     assert_eq!(format!("{:?}", first.routes), format!("{:?}", second.routes));
     let mut pairs = first.upstreams.iter().zip(&second.upstreams);
