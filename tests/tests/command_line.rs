@@ -55,6 +55,56 @@ fn the_schema_is_the_one_in_docs() {
 }
 
 #[test]
+fn export_writes_what_is_in_force_and_import_reads_it_back() {
+    let folder = Folder::new();
+    let environment = [("MONOLITH_URL", "http://monolith:8080"), ("MOVIES_SERVICE_URL", "http://movies-service:8081")];
+    let environment =
+        [&environment[..], &[("MOVIES_MIGRATION_PERCENT", "20"), ("EVENTS_SERVICE_URL", "http://events-service:8082")]]
+            .concat();
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../routes.yaml");
+    let (status, service) =
+        run(&folder, &environment, &["export", "--to", "virtualservice", "--host", "a.test", shipped]);
+    assert_eq!(status, Some(0), "{service}");
+    for part in [
+        "host: movies-service\n",
+        "weight: 20\n",
+        "- a.test\n",
+        "# - route `movies`: `sticky`",
+        "pinned by MOVIES_MIGRATION_PERCENT=20",
+    ] {
+        assert!(service.contains(part), "nothing of {part} in\n{service}");
+    }
+    let (status, route) =
+        run(&folder, &environment, &["export", "--to", "httproute", "--namespace", "cinema", shipped]);
+    assert_eq!(status, Some(0), "{route}");
+    // What is said on stderr is no part of the file.
+    let file: String =
+        route.lines().filter(|line| !line.starts_with("note: ")).map(|line| format!("{line}\n")).collect();
+    write(&folder, "httproute.yaml", &file);
+    let (status, back) = run(&folder, &[], &["import", "httproute", "httproute.yaml"]);
+    assert_eq!(status, Some(0), "{back}");
+    assert!(back.contains("movies-service: 20\n") && back.contains("monolith: rest\n"), "{back}");
+}
+
+#[test]
+fn what_cannot_be_exported_or_imported_is_refused_with_the_reason() {
+    let folder = Folder::new();
+    write(&folder, "good.yaml", GOOD);
+    write(&folder, "bad.yaml", &GOOD.replace("path", "pth"));
+    write(&folder, "service.yaml", "kind: Service\napiVersion: v1\n");
+    for (arguments, wanted) in [
+        (&["export", "--to", "httproute", "bad.yaml"][..], "did you mean"),
+        (&["export", "--to", "httproute", "missing.yaml"], "missing.yaml can't be read"),
+        (&["export", "--to", "httproute", "--strict", "good.yaml"], "error: lost: upstream `films`"),
+        (&["import", "httproute", "service.yaml"], "service.yaml: no HTTPRoute"),
+        (&["import", "httproute", "missing.yaml"], "missing.yaml can't be read"),
+    ] {
+        let (status, said) = run(&folder, &[], arguments);
+        assert!(status == Some(2) && said.contains(wanted), "{arguments:?}: {status:?}\n{said}");
+    }
+}
+
+#[test]
 fn help_and_version_are_worth_reading() {
     let folder = Folder::new();
     let (status, said) = run(&folder, &[], &["--help"]);

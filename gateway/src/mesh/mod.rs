@@ -89,9 +89,9 @@ pub fn export(table: &Table, target: Target, place: &Place) -> Result<Converted,
 struct Losses(Vec<String>);
 
 impl Losses {
-    fn say(&mut self, loss: String) {
+    fn say(&mut self, mut loss: String) {
         // One line of a comment each, whatever a pattern holds.
-        let loss = loss.replace(|letter: char| letter.is_control(), " ");
+        loss.retain(|letter| !letter.is_control());
         if !self.0.contains(&loss) {
             self.0.push(loss);
         }
