@@ -65,6 +65,7 @@ build() {
   done
 }
 
+config() { bud inspect --type image "$1" | python3 -c 'import json, sys; print(json.dumps(json.load(sys.stdin)["Docker"]["config"]))'; }
 size() { bud inspect --type image --format '{{.Manifest}}' "$1" | python3 -c 'import json, sys; print(sum(layer["size"] for layer in json.load(sys.stdin)["layers"]))'; }
 
 run() { # NAME OPTION... -- ARG...
@@ -73,8 +74,12 @@ run() { # NAME OPTION... -- ARG...
   files "$name" "$bundle/rootfs"
   (cd "$bundle" && runc spec)
   # The image's own settings, confined as the deployments confine it, but for the network, which is this machine's.
-  bud inspect --type image --format '{{json .Docker.Config}}' "$name" | python3 "$here/bundle.py" "$bundle" "$@" || usage
-  runc run --bundle "$bundle" --pid-file "$bundle/pid" "$(basename "$bundle")" || status=$?
+  config "$name" | python3 "$here/bundle.py" "$bundle" "$@" || usage
+  # What ends this script ends the program, and its status is the script's.
+  local id; id="$(basename "$bundle")"
+  trap 'runc kill "$id" TERM 2>/dev/null || true' TERM INT
+  runc run --bundle "$bundle" "$id" & local runc=$!
+  while kill -0 "$runc" 2>/dev/null; do status=0; wait "$runc" || status=$?; done
   rm -rf "$bundle"
   return "$status"
 }
@@ -97,7 +102,7 @@ case "$command" in
   names) images | sed "s|\(.*\)=.*|$registry/\1:$version|" ;;
   make) bud bud -q --isolation chroot --pull-never --layers -t "${1:?NAME}" "${2:?DIR}" >/dev/null ;;
   size) size "${1:?NAME}" ;;
-  config) bud inspect --type image --format '{{json .Docker.Config}}' "${1:?NAME}" ;;
+  config) config "${1:?NAME}" ;;
   run) run "$@" ;;
   files) files "${1:?NAME}" "${2:?DIR}" ;;
   tar) rm -f "${2:?FILE}"; bud push -q "${1:?NAME}" "docker-archive:$2:$1" ;;
