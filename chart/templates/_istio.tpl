@@ -23,6 +23,7 @@ template:
       app.kubernetes.io/name: fortio
       app.kubernetes.io/part-of: cinemaabyss
     annotations:
+      sidecar.istio.io/nativeSidecar: "true"
       # A sidecar keeps few of Envoy's counters: those of the clusters, which the breaker's are among, are asked for.
       proxy.istio.io/config: |
         proxyStatsMatcher: { inclusionPrefixes: ["cluster.outbound"] }

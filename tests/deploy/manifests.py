@@ -35,6 +35,7 @@ def rules(documents):
     yield "what is named is there", list(dangling(documents, names))
     yield "Services and Ingresses lead to pods", list(unled(documents))
     yield "what selects pods finds some", list(idle(documents))
+    yield "the mesh leads to Services", list(meshed(documents))
     if ("NetworkPolicy", "default-deny") in names:
         yield "who may talk to whom", list(network.faults(documents, list(pods(documents))))
 
@@ -122,6 +123,28 @@ def unled(documents):
             ports = {port["name"] for port in services.get(backend["name"], {"ports": []})["ports"]}
             if backend["port"]["name"] not in ports:
                 yield f"{document['metadata']['name']}: {path['path']} leads nowhere"
+
+
+def meshed(documents):
+    """Hosts of the mesh's resources are Services of ours, and their ports are there: istioctl does not look at full names."""
+    services = {f"{one['metadata']['name']}.{one['metadata']['namespace']}.svc.cluster.local": {port["port"] for port in one["spec"]["ports"]}
+                for one in documents if one["kind"] == "Service"}
+    for document in documents:
+        name, spec = f"{document['kind']}/{document['metadata']['name']}", document.get("spec", {})
+        if document["kind"] == "DestinationRule" and spec["host"] not in services:
+            yield f"{name}: there is no {spec['host']}"
+        if document["kind"] == "VirtualService":
+            for destination in (way["destination"] for rule in spec["http"] for way in rule["route"]):
+                port = destination.get("port", {}).get("number")
+                if destination["host"] not in services or (port and port not in services[destination["host"]]):
+                    yield f"{name}: there is no {destination}"
+        if document["kind"] == "PeerAuthentication":
+            wanted = spec.get("selector", {"matchLabels": {}})["matchLabels"]
+            found = {port["containerPort"] for _, labels, pod in pods(documents) if wanted.items() <= labels.items()
+                     for container in pod["containers"] for port in container.get("ports", [])}
+            for port in spec.get("portLevelMtls", {}):
+                if int(port) not in found:
+                    yield f"{name}: no pod listens on {port}"
 
 
 def idle(documents):

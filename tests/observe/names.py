@@ -91,9 +91,13 @@ def cases(samples):
 
 
 def targets():
-    """Prometheus in compose scrapes each job where it listens."""
-    jobs = {job["job_name"] for job in yaml.safe_load((ROOT / "observe/prometheus.yml").read_text())["scrape_configs"]}
-    said("the jobs of prometheus.yml", [f"{job} is missing" for job in PARTS if job not in jobs])
+    """Prometheus in compose has a job for each part, and each leads to a container of compose.yaml."""
+    jobs = yaml.safe_load((ROOT / "observe/prometheus.yml").read_text())["scrape_configs"]
+    hosts = [address.split(":")[0] for job in jobs for found in job.get("static_configs", []) for address in found["targets"]]
+    hosts += [name for job in jobs for found in job.get("dns_sd_configs", []) for name in found["names"]]
+    containers = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    said("the jobs of prometheus.yml", [f"{job} is missing" for job in PARTS if job not in {job["job_name"] for job in jobs}]
+         + [f"compose.yaml has no {host}" for host in hosts if host not in containers])
 
 
 def lost(ours, theirs, where="dashboard"):
