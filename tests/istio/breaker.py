@@ -4,12 +4,16 @@ Usage: breaker.py PROGRAMS-FOLDER ENVOY FORTIO    run by tests/istio/run. Lines 
 Fortio asks as the Job of istio/fortio.yaml does; its tables and Envoy's counters are printed as a sidecar would show them.
 The DestinationRule becomes Envoy's cluster as istiod translates it: connectionPool to circuit_breakers, outlierDetection by field.
 """
+import concurrent.futures
 import json
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 
 import yaml
 
@@ -18,6 +22,8 @@ from system import ROOT, get, until
 HOST = "movies-service.cinemaabyss.svc.cluster.local"
 CLUSTER = f"outbound|8081||{HOST}"
 UNLIMITED = 4294967295
+COUNTERS = ("upstream_cx_total", "upstream_cx_overflow", "upstream_rq_pending_total", "upstream_rq_pending_overflow",
+            "outlier_detection.ejections_active", "outlier_detection.ejections_enforced_consecutive_5xx")
 failed = 0
 
 
@@ -115,7 +121,8 @@ class Sidecar:
     def counters(self):
         """The cluster's counters by their last word."""
         page = get(f"{self.admin}/stats?filter=movies-service")[1]
-        return {key: int(value) for key, value in re.findall(r"svc\.cluster\.local;?\.(\S+): (\d+)$", page, re.M)}
+        every = {key: int(value) for key, value in re.findall(r"svc\.cluster\.local;?\.(\S+): (\d+)$", page, re.M)}
+        return {name: every[name] for name in COUNTERS}
 
 
 def load(fortio, arguments, url, folder):
@@ -129,12 +136,35 @@ def load(fortio, arguments, url, folder):
     return "\n".join(table), codes
 
 
+def refused(sidecar, movies, held):
+    """While movies hangs, thirty more ask than the breaker holds: the `x-envoy-overloaded` of each that is refused at once.
+
+    Twenty are waited for: a worker that owns no connection may open one above the limit.
+    """
+    def ask(_):
+        try:
+            with urllib.request.urlopen(f"{sidecar.url}/api/movies", timeout=30) as answer:
+                return answer.status, None
+        except urllib.error.HTTPError as problem:
+            return problem.code, problem.headers["x-envoy-overloaded"]
+    before = sidecar.counters()["upstream_rq_pending_overflow"]
+    movies.send_signal(signal.SIGSTOP)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(held + 30) as clients:
+            answers = [clients.submit(ask, number) for number in range(held + 30)]
+            until("the breaker refuses twenty", lambda: sidecar.counters()["upstream_rq_pending_overflow"] >= before + 20)
+            movies.send_signal(signal.SIGCONT)
+            found = [answer.result() for answer in answers]
+    finally:
+        movies.send_signal(signal.SIGCONT)
+    return [header for status, header in found if status == 503]
+
+
 def show(title, table, counters):
     """What a person would look at."""
     print(f"--- {title}\n{table}")
-    for name in ("upstream_cx_total", "upstream_cx_overflow", "upstream_rq_pending_total", "upstream_rq_pending_overflow",
-                 "outlier_detection.ejections_active", "outlier_detection.ejections_enforced_consecutive_5xx"):
-        print(f"cluster.{CLUSTER};.{name}: {counters.get(name, 0)}")
+    for name, count in counters.items():
+        print(f"cluster.{CLUSTER};.{name}: {count}")
 
 
 def at_clients(arguments, clients):
@@ -162,6 +192,8 @@ def main():
         said("every request was answered, with 200 or 503", "" if sum(codes.values()) == 500 and set(codes) == {200, 503} else f"{codes}")
         said("each 503 is one that the breaker counts", "" if codes.get(503) == counters["upstream_rq_pending_overflow"] else f"{codes}, {counters}")
         said("movies saw no more connections than the breaker lets through", "" if counters["upstream_cx_total"] <= limit + 1 else f"{counters}")
+        headers = refused(sidecar, processes.running[0], limit + queue)
+        said("a refusal by the breaker comes at once and says that it is one", "" if set(headers) == {"true"} and len(headers) >= 20 else f"{headers}")
 
         sidecar = Sidecar(processes, envoy, rule, [well])
         # A cold pool has all of its requests wait for their connections: what may wait is what may come at once.

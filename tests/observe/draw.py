@@ -111,7 +111,7 @@ class Picture:
         """The time axis: a label each round minute, or half of one."""
         out, every = [], 30 if self.end - self.start < 400 else 120
         at = (self.start // every + 1) * every
-        while at < self.end:
+        while self.across(at, x, w) < x + w - 28:
             out.append(text(self.across(at, x, w), y, time.strftime("%H:%M:%S" if every < 60 else "%H:%M", time.gmtime(at)), 10.5, look.FAINT, "middle"))
             at += every * (1 if w > 500 else 2)
         return "".join(out)

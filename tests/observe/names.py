@@ -3,17 +3,23 @@
 Usage: names.py PROGRAMS-FOLDER    lines `ok NAME` and `FAIL NAME: WHY`; exit 1 if one failed. Run by tests/observe/run.
 A selector must find a sample: its name, its labels and their values; what Prometheus adds (job, instance, namespace) is left out.
 """
+import json
 import re
 import sys
 import tempfile
 
 import yaml
+from grafana_foundation_sdk.cog import plugins
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
 from prometheus_client.parser import text_string_to_metric_families
 
 import expressions
 from system import PARTS, ROOT, System, Traffic, get, until
 
 ADDED = {"job", "instance", "namespace"}
+# What the Prometheus data source reads of an annotation, and Grafana's model of a dashboard does not know.
+ANNOTATION = {"titleFormat", "step", "useValueForTime"}
 failed = 0
 
 
@@ -90,7 +96,33 @@ def targets():
     said("the jobs of prometheus.yml", [f"{job} is missing" for job in PARTS if job not in jobs])
 
 
+def lost(ours, theirs, where="dashboard"):
+    """The keys and values of ours that theirs has not, or has otherwise."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in ours:
+            if key not in theirs:
+                if not (key in ANNOTATION and ".annotations." in where):
+                    yield f"{where}.{key}"
+            else:
+                yield from lost(ours[key], theirs[key], f"{where}.{key}")
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        for place, pair in enumerate(zip(ours, theirs)):
+            yield from lost(*pair, f"{where}[{place}]")
+    elif ours != theirs:
+        yield where
+
+
+def model():
+    """Grafana's own model reads the dashboard and writes the same: a key that it does not know would be missing then."""
+    plugins.register_default_plugins()
+    ours = json.loads(expressions.DASHBOARD.read_text())
+    said("the dashboard by Grafana's own model", list(lost(ours, json.loads(JSONEncoder().encode(Dashboard.from_json(ours))))))
+    ids = [panel["id"] for panel in expressions.panels(ours)]
+    said("each panel has an id of its own", [] if len(ids) == len(set(ids)) else [str(sorted(ids))])
+
+
 def main():
+    model()
     samples = scrape(sys.argv[1])
     selected(samples)
     cases(samples)

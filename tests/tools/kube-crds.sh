@@ -6,7 +6,7 @@ set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 tools="${CINEMA_TOOLS:-$HOME/.cache/cinemaabyss-tools}"
 istio=1.31.1 gateway_api=1.6.3 operator=0.85.0
-home="$tools/crds-$istio-$gateway_api-$operator"
+home="$tools/crds-$(cksum <"$here/kube-crds.sh" | cut -d' ' -f1)"
 
 module() { # MODULE VERSION: its folder
   (cd "$home.part" && GOFLAGS=-mod=mod GOTOOLCHAIN=local go mod download -json "$1@v$2" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
@@ -20,7 +20,7 @@ if [ ! -f "$home/.complete" ]; then
     rm -rf "$home" "$home.part"; mkdir -p "$home.part"
     printf 'module cinemaabyss/tools\n\ngo 1.24\n' >"$home.part/go.mod"
     cp "$(module istio.io/api "$istio")/kubernetes/customresourcedefinitions.gen.yaml" "$home.part/istio.yaml"
-    cat "$(module sigs.k8s.io/gateway-api "$gateway_api")"/config/crd/standard/*.yaml >"$home.part/gateway-api.yaml"
+    cp "$(module sigs.k8s.io/gateway-api "$gateway_api")/config/crd/standard/gateway.networking.k8s.io_httproutes.yaml" "$home.part/"
     from="$(module github.com/prometheus-operator/prometheus-operator "$operator")/example/prometheus-operator-crd"
     for kind in servicemonitors prometheusrules; do cp "$from/monitoring.coreos.com_$kind.yaml" "$home.part/"; done
     chmod -R u+w "$home.part"; mv "$home.part" "$home"; touch "$home/.complete"
