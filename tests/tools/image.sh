@@ -50,15 +50,16 @@ DOCKERFILE
 images() { printf '%s\n' proxy-service=gateway monolith=monolith movies-service=movies users-service=users payments-service=payments events-service=events; }
 
 build() {
-  local arch="${1:-$(dpkg --print-architecture)}" pair name
+  local here_arch arch pair name; here_arch="$(dpkg --print-architecture)" arch="${1:-$(dpkg --print-architecture)}"
   command -v cargo >/dev/null || die "Rust is missing: see https://rustup.rs"
   from "$debian" bare
   from "localhost/$base" with_compilers
   # The toolchain and the crates that this machine has, and the certificates that it trusts, for the build alone.
   local mounts=(--volume "$cargo:/usr/local/cargo" --volume "$rustup:/usr/local/rustup" --volume /etc/ssl/certs/ca-certificates.crt:/etc/ssl/certs/ca-certificates.crt:ro)
   for pair in $(images); do
-    name="$registry/${pair%%=*}:$version"; [ "$arch" = "$(dpkg --print-architecture)" ] || name+="-$arch"
-    bud bud -q --isolation chroot --pull-never --layers --format docker --platform "linux/$arch" "${mounts[@]}" \
+    name="$registry/${pair%%=*}:$version"; [ "$arch" = "$here_arch" ] || name+="-$arch"
+    # This buildah does not fill BUILDPLATFORM in by itself.
+    bud bud -q --isolation chroot --pull-never --layers --format docker --platform "linux/$arch" --build-arg "BUILDPLATFORM=linux/$here_arch" "${mounts[@]}" \
       --build-arg "BIN=${pair#*=}" --build-arg "VERSION=$version" -t "$name" "$here/../.." >"$home/build.log" 2>&1 \
       || { tail -30 "$home/build.log" >&2; die "$name could not be built"; }
     echo "$name $(size "$name")"

@@ -97,7 +97,8 @@ CONF
   local arguments=(--etcd-servers="http://127.0.0.1:$clients" --bind-address=127.0.0.1 --advertise-address=127.0.0.1 --secure-port="$port"
     --cert-dir="$data/certificates" --token-auth-file="$data/tokens.csv" --authorization-mode=AlwaysAllow
     --service-account-issuer=https://kubernetes.default.svc --service-account-key-file="$data/sa.key"
-    --service-account-signing-key-file="$data/sa.key" --service-cluster-ip-range=10.96.0.0/16 --endpoint-reconciler-type=none --profiling=false)
+    --service-account-signing-key-file="$data/sa.key" --service-cluster-ip-range=10.96.0.0/16 --endpoint-reconciler-type=none --profiling=false
+    --kubelet-preferred-address-types=InternalIP) # a node's name is in no DNS
   # Without controllers nobody makes a namespace's default account, which this plugin would wait for.
   [ -n "$controllers" ] || arguments+=(--disable-admission-plugins=ServiceAccount)
   spawn apiserver "$home/bin/kube-apiserver" "${arguments[@]}"

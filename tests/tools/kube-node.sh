@@ -15,7 +15,8 @@ api="$data/api"
 node_address=10.10.0.1 pods=10.244.0 dns=10.96.0.10
 
 die() { echo "kube-node.sh: $*" >&2; exit 1; }
-inside() { ip netns exec "$network" "$@"; }
+# Not `ip netns exec`, which hides the cgroups.
+inside() { nsenter --net="/run/netns/$network" "$@"; }
 kube() { inside kubectl --kubeconfig "$api/kubeconfig" "$@"; }
 
 install() {
@@ -32,7 +33,7 @@ alive() { # NAME: its pid
 }
 spawn() { # NAME COMMAND...
   local name="$1"; shift
-  setsid ip netns exec "$network" "$@" >"$data/$name.log" 2>&1 </dev/null & echo $! >"$data/$name.pid"
+  setsid nsenter --net="/run/netns/$network" "$@" >"$data/$name.log" 2>&1 </dev/null & echo $! >"$data/$name.pid"
 }
 until_true() { # NAME SECONDS COMMAND...
   local name="$1" end=$((SECONDS + $2)); shift 2
@@ -67,6 +68,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
   sandbox_image = "localhost/pause:1"
   restrict_oom_score_adj = true
   disable_apparmor = true
+  netns_mounts_under_state_dir = true
   stream_server_address = "127.0.0.1"
   stream_server_port = "0"
   [plugins."io.containerd.grpc.v1.cri".containerd]
@@ -129,7 +131,6 @@ CONF
   kube apply --server-side -f - >/dev/null <<CONF
 {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "kube-dns", "namespace": "kube-system"},
  "spec": {"clusterIP": "$dns", "ports": [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"}]}}
----
 {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": {"name": "kube-dns", "namespace": "kube-system", "labels": {"kubernetes.io/service-name": "kube-dns"}},
  "addressType": "IPv4", "endpoints": [{"addresses": ["$node_address"]}], "ports": [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"}]}
 CONF
