@@ -8,7 +8,7 @@ bin="$tools/go-bin"
 
 die() { echo "go-tools.sh: $*" >&2; exit 1; }
 
-# NAME: sets `package`, `pin`, the lines of go.mod that fix its version, and `flags` of the linker. Each tool is a module of its own, because some
+# NAME: sets `package`, `pin`, the lines of go.mod that fix its version, `tags` of the build and `flags` of the linker. Each tool is a module of its own, because some
 # replace or exclude libraries in their go.mod, which `go install PACKAGE@VERSION` refuses.
 recipe() {
   case "$1" in
@@ -19,7 +19,8 @@ recipe() {
     actionlint) package=github.com/rhysd/actionlint/cmd/actionlint pin="github.com/rhysd/actionlint v1.7.12" ;;
     # Later releases of fortio need a module that cannot be had everywhere.
     fortio) package=fortio.org/fortio pin="fortio.org/fortio v1.63.9" ;;
-    promtool | prometheus) package="github.com/prometheus/prometheus/cmd/$1" pin="github.com/prometheus/prometheus v0.315.0" ;;
+    # Without the clouds' service discoveries, which are most of it: targets here are static.
+    promtool | prometheus) package="github.com/prometheus/prometheus/cmd/$1" pin="github.com/prometheus/prometheus v0.315.0" tags=remove_all_sd ;;
     # The one that docker-compose is made with.
     buildx) package=github.com/docker/buildx/cmd/buildx pin="github.com/docker/buildx v0.29.1" ;;
     coredns) package=github.com/coredns/coredns pin="github.com/coredns/coredns v1.14.7" ;;
@@ -36,22 +37,22 @@ github.com/envoyproxy/go-control-plane/contrib v1.36.1-0.20260729145720-a2d8c749
 }
 
 is_built() { # NAME: as its recipe is now
-  local package pin flags="" where
+  local package pin tags="" flags="" where
   recipe "$1"
-  [ -x "$bin/$1" ] && [ "$(cat "$tools/go/$1/.built" 2>/dev/null)" = "$pin$flags" ]
+  [ -x "$bin/$1" ] && [ "$(cat "$tools/go/$1/.built" 2>/dev/null)" = "$pin$tags$flags" ]
 }
 
 build() { # NAME
-  local name="$1" work="$tools/go/$1" package pin flags="" where began=$SECONDS
+  local name="$1" work="$tools/go/$1" package pin tags="" flags="" where began=$SECONDS
   recipe "$name"
   command -v go >/dev/null || die "Go is missing: see https://go.dev/dl"
   echo "building $name from source; the first time takes some minutes" >&2
   mkdir -p "$work" "$bin"
   printf 'module cinemaabyss/tools\n\ngo 1.26.0\n\nrequire (\n%s\n)\n' "$pin" >"$work/go.mod"
   rm -f "$work/go.sum" "$work/.built"
-  (cd "$work" && GOFLAGS="-mod=mod -buildvcs=false" GOTOOLCHAIN=local nice go build -p "${GO_TOOLS_JOBS:-2}" -ldflags "-s -w$flags" \
+  (cd "$work" && GOFLAGS="-mod=mod -buildvcs=false" GOTOOLCHAIN=local nice go build -p "${GO_TOOLS_JOBS:-2}" -tags "$tags" -ldflags "-s -w$flags" \
     -o "$bin/.$name.part" "$package" 2>build.log) || { grep -v '^go: downloading' "$work/build.log" | tail -5 >&2; die "$name could not be built"; }
-  mv "$bin/.$name.part" "$bin/$name"; printf '%s' "$pin$flags" >"$work/.built"
+  mv "$bin/.$name.part" "$bin/$name"; printf '%s' "$pin$tags$flags" >"$work/.built"
   echo "$name: built in $((SECONDS - began)) s" >&2
 }
 
