@@ -19,8 +19,8 @@ recipe() {
     actionlint) package=github.com/rhysd/actionlint/cmd/actionlint pin="github.com/rhysd/actionlint v1.7.12" ;;
     # Later releases of fortio need a module that cannot be had everywhere.
     fortio) package=fortio.org/fortio pin="fortio.org/fortio v1.63.9" ;;
-    # Without the clouds' service discoveries, which are most of it: targets here are static.
-    promtool | prometheus) package="github.com/prometheus/prometheus/cmd/$1" pin="github.com/prometheus/prometheus v0.315.0" tags=remove_all_sd ;;
+    # Without the clouds' service discoveries, which are most of it: targets here are static, or found by name.
+    promtool | prometheus) package="github.com/prometheus/prometheus/cmd/$1" pin="github.com/prometheus/prometheus v0.315.0" tags=remove_all_sd,enable_dns_sd ;;
     # The one that docker-compose is made with.
     buildx) package=github.com/docker/buildx/cmd/buildx pin="github.com/docker/buildx v0.29.1" ;;
     coredns) package=github.com/coredns/coredns pin="github.com/coredns/coredns v1.14.7" ;;
