@@ -60,8 +60,8 @@ build() {
     name="$registry/${pair%%=*}:$version"; [ "$arch" = "$here_arch" ] || name+="-$arch"
     # This buildah does not fill BUILDPLATFORM in by itself.
     bud bud -q --isolation chroot --pull-never --layers --format docker --platform "linux/$arch" --build-arg "BUILDPLATFORM=linux/$here_arch" "${mounts[@]}" \
-      --build-arg "BIN=${pair#*=}" --build-arg "VERSION=$version" -t "$name" "$here/../.." >"$home/build.log" 2>&1 \
-      || { tail -30 "$home/build.log" >&2; die "$name could not be built"; }
+      --build-arg "BIN=${pair#*=}" --build-arg "VERSION=$version" -t "$name" "$here/../.." >"$home/build-$arch.log" 2>&1 \
+      || { tail -30 "$home/build-$arch.log" >&2; die "$name could not be built"; }
     echo "$name $(size "$name")"
   done
 }

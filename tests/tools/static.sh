@@ -30,6 +30,8 @@ compile() {
   local variable="CARGO_TARGET_${cpu^^}_UNKNOWN_LINUX_GNU"
   # The names of the compiler for whoever asks: cargo, the crate `cc`, and the configure script of librdkafka.
   export "${variable}_LINKER=$cpu-linux-gnu-gcc" CC="$cpu-linux-gnu-gcc" CXX="$cpu-linux-gnu-g++" AR="$cpu-linux-gnu-ar"
+  # What runs while it is built may need C as well: sqlx's macros bring an SQLite.
+  export HOST_CC=cc HOST_CXX=c++ HOST_AR=ar
   # With --target they reach only what ends in the program, not what runs while it is built.
   export "${variable}_RUSTFLAGS=-Ctarget-feature=+crt-static"
   # Function names stay, for a backtrace; lines of sources would be most of the file.
