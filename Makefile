@@ -19,7 +19,7 @@ run: need ## the whole system in one process: gateway :8000, admin :9901, monoli
 test: need ## every test, on real PostgreSQL and Kafka; installs what is missing, leaves nothing running
 	@tests/run
 
-test-cluster: need ## images, manifests and chart on a real API server and a real node (Debian, root; needs Go, and no Docker)
+test-cluster: need ## images, manifests and chart on a real API server and a real node (Debian, root; no Docker)
 	@tests/cluster/run
 
 # `make fuzz SECONDS=600` for longer. What it finds is for people; `make test` replays what it has found before.

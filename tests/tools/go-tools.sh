@@ -3,6 +3,7 @@
 # Usage: go-tools.sh install NAME... (built where they are not yet; one build at a time) | path (the folder with the commands)
 # Env: CINEMA_TOOLS, the folder where they stay (default ~/.cache/cinemaabyss-tools); GO_TOOLS_JOBS: compilers at once (default 2).
 set -euo pipefail
+here="$(cd "$(dirname "$0")" && pwd)"
 tools="${CINEMA_TOOLS:-$HOME/.cache/cinemaabyss-tools}"
 bin="$tools/go-bin"
 
@@ -45,7 +46,7 @@ is_built() { # NAME: as its recipe is now
 build() { # NAME
   local name="$1" work="$tools/go/$1" package pin tags="" flags="" where began=$SECONDS
   recipe "$name"
-  command -v go >/dev/null || die "Go is missing: see https://go.dev/dl"
+  PATH="$("$here/go.sh" path):$PATH"
   echo "building $name from source; the first time takes some minutes" >&2
   mkdir -p "$work" "$bin"
   printf 'module cinemaabyss/tools\n\ngo 1.26.0\n\nrequire (\n%s\n)\n' "$pin" >"$work/go.mod"

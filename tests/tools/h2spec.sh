@@ -11,7 +11,7 @@ home="$tools/h2spec-$(cat "$pins/go.mod" "$pins/go.sum" | cksum | cut -d' ' -f1)
 
 install() {
   if [ -f "$home/.complete" ]; then return; fi
-  "$here/need.sh" go=golang-go >&2
+  PATH="$("$here/go.sh" path):$PATH"
   mkdir -p "$tools"
   exec 9>"$tools/.h2spec.lock"; flock 9
   if [ -f "$home/.complete" ]; then return; fi

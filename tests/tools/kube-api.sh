@@ -16,7 +16,7 @@ build() { # COMMAND...: those of the release that are not there yet
   local missing=() command source module staged k=k8s.io/component-base/version minor
   for command in "$@"; do [ -x "$home/bin/$command" ] || missing+=("$command"); done
   [ ${#missing[@]} -gt 0 ] || return 0
-  command -v go >/dev/null || die "Go is missing: see https://go.dev/dl"
+  PATH="$("$here/go.sh" path):$PATH"
   echo "building ${missing[*]} of Kubernetes $version from source; the first time takes some minutes" >&2
   source="$home/src"; mkdir -p "$source" "$home/bin"
   module="$(cd "$source" && GOFLAGS=-mod=mod GOTOOLCHAIN=local go mod download -json "k8s.io/kubernetes@v$version" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')"

@@ -13,7 +13,7 @@ module() { # MODULE VERSION: its folder
 }
 
 if [ ! -f "$home/.complete" ]; then
-  "$here/need.sh" go=golang-go >&2
+  PATH="$("$here/go.sh" path):$PATH"
   mkdir -p "$tools"; exec 9>"$tools/.crds.lock"; flock 9
   if [ ! -f "$home/.complete" ]; then
     echo "fetching CustomResourceDefinitions from Go modules" >&2
