@@ -20,7 +20,7 @@ install() {
     echo "fetching PlantUML $version from Maven Central" >&2
     rm -rf "$home"; mkdir -p "$home"
     mvn -B -q org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy -Dartifact="net.sourceforge.plantuml:plantuml:$version" \
-      -DoutputDirectory="$home" >&2
+      -DoutputDirectory="$home" >"$home/mvn.log" 2>&1 || { cat "$home/mvn.log" >&2; exit 1; } # its colours would stand in the next line
     touch "$home/.complete"
   fi
   exec 9>&-
