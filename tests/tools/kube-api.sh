@@ -63,7 +63,8 @@ spawn() { # NAME COMMAND...
 wait_for() { # NAME SECONDS TEST...: until the test holds; who has ended is not waited for
   local name="$1" end=$((SECONDS + $2)); shift 2
   until "$@" >/dev/null 2>&1; do
-    alive "$name" >/dev/null || { tail -15 "$data/$name.log" >&2; die "$name ended while starting"; }
+    # A process that is just becoming its program has no command line for a moment.
+    alive "$name" >/dev/null || { sleep 0.2; alive "$name" >/dev/null; } || { tail -15 "$data/$name.log" >&2; die "$name ended while starting"; }
     [ "$SECONDS" -lt "$end" ] || { tail -15 "$data/$name.log" >&2; die "$name was not ready in time"; }
     sleep 0.1
   done
