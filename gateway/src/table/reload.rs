@@ -102,12 +102,13 @@ pub fn read(path: &Path) -> Content {
 
 /// Follows the file for as long as the gateway runs; `looks` asks for a look out of turn.
 pub async fn follow(path: PathBuf, text: String, in_force: Arc<InForce>, mut looks: mpsc::Receiver<Look>) {
-    let mut follower = Follower { judged: Ok(text.clone()), applied: text, path, in_force };
+    let mut follower = Follower { judged: Ok(text.clone()), applied: text, path, in_force, retired: Vec::new() };
     let (noticed, mut notices) = mpsc::channel(1);
     let mut watch = Watch::new(noticed);
     let mut poll = interval(POLL);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        follower.retired.retain(|table| Arc::strong_count(table) > 1);
         watch.point_at(&follower.path);
         let mut asked = None;
         tokio::select! {
@@ -144,6 +145,9 @@ struct Follower {
     applied: String,
     /// The content that was last judged, so that each is judged once.
     judged: Content,
+    /// Tables that were in force, until nobody else has them. To free a long one takes milliseconds: that is for this thread, not
+    /// for the worker that lets go of it last.
+    retired: Vec<Arc<Table>>,
 }
 
 impl Follower {
@@ -189,7 +193,11 @@ impl Follower {
             Ok((text, previous, table))
         });
         match compiling.await {
-            Ok(Ok((text, previous, table))) => self.apply(text, &previous, table),
+            Ok(Ok((text, previous, table))) => {
+                let looked = self.apply(text, &previous, table);
+                self.retired.push(previous);
+                looked
+            }
             Ok(Err(report)) => self.refuse(report),
             Err(panic) => self.refuse(format!("the compiler failed on this file: {panic}")),
         }
