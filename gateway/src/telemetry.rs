@@ -29,3 +29,9 @@ pub fn init() -> Result<(), String> {
     };
     set.map_err(|error| error.to_string())
 }
+
+/// Whether what goes there is coloured: on a terminal, unless `NO_COLOR` is set.
+#[must_use]
+pub fn colored(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

@@ -13,7 +13,7 @@ import hook
 import manifests
 
 GATEWAY = os.environ.get("GATEWAY", "target/release/gateway")
-SYSTEM = f"{os.environ.get('PROGRAMS', 'target/release')}/cinemaabyss"
+PROGRAMS = pathlib.Path(os.environ.get("PROGRAMS", "target/release")).resolve()
 MATRIX = sorted(pathlib.Path("tests/deploy/values").glob("*.yaml"))
 
 # What the chart must not take, and a word of the reason that it gives.
@@ -107,7 +107,7 @@ def api_tests():
     def documents(settings):
         return [document for document in yaml.safe_load_all(render(*settings)[1]) if document]
 
-    report("what `helm test` runs", *hook.faults(documents, SYSTEM))
+    report("what `helm test` runs", *hook.faults(documents, PROGRAMS))
 
 
 def blocks(page):

@@ -17,7 +17,7 @@ import urllib.request
 
 import yaml
 
-from system import ROOT, get, until
+from system import MARK, ROOT, get, until
 
 HOST = "movies-service.cinemaabyss.svc.cluster.local"
 CLUSTER = f"outbound|8081||{HOST}"
@@ -102,7 +102,7 @@ class Processes:
     def start(self, name, command, url, **environment):
         """Started, and answering: any status says that it is up."""
         with open(self.folder / f"{name}.log", "w", encoding="utf-8") as log:
-            self.running.append(subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=environment))
+            self.running.append(subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env={**environment, **MARK}))
         until(f"{name} answers", lambda: get(url)[0] or self.running[-1].poll() is not None)
         if self.running[-1].poll() is not None:
             raise SystemExit(f"{name} ended: {(self.folder / f'{name}.log').read_text()[-800:]}")

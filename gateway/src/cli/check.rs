@@ -1,16 +1,15 @@
 //! `gateway check`: is this file good, and what would it do?
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
+use super::REFUSED;
 use crate::table::compile::{Plan, plan};
 use crate::table::environment;
-
-/// The exit status of a file with problems.
-const REFUSED: u8 = 2;
+use crate::telemetry::colored;
 
 /// Check routes files and say everything that is wrong with them.
 ///
@@ -38,9 +37,8 @@ impl Check {
     /// Prints what was found: good files to stdout, problems to stderr.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
-        let (out_color, err_color) = (out.is_terminal() && !plain, err.is_terminal() && !plain);
+        let (out_color, err_color) = (colored(&out), colored(&err));
         let mut good = true;
         for file in &self.files {
             // A reader that has gone away, as `head` does, is no problem of the file's.

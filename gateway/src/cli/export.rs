@@ -1,18 +1,15 @@
 //! `gateway export`: today's routes for a service mesh.
 
-use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
-use super::check;
-use crate::mesh::{self, Converted, Place, Target};
+use super::{check, print, refused};
+use crate::mesh::{self, Place, Target};
 use crate::metrics::Metrics;
 use crate::names::Names;
-
-/// The exit status of a routes file with problems, and of losses where `--strict` forbids them.
-const REFUSED: u8 = 2;
+use crate::telemetry::colored;
 
 /// Write today's routes as resources of a service mesh.
 ///
@@ -58,9 +55,7 @@ impl Export {
     /// Prints to stdout, problems and losses to stderr.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let color = std::io::stderr().is_terminal() && !plain;
-        let plan = match check::one(&self.file, color) {
+        let plan = match check::one(&self.file, colored(&std::io::stderr())) {
             Ok(plan) => plan,
             Err(problems) => return refused(&problems),
         };
@@ -74,24 +69,4 @@ impl Export {
             Err(error) => refused(&format!("error: {error}\n")),
         }
     }
-}
-
-/// The text to stdout; what it does not say to stderr as well, where somebody looks.
-pub(super) fn print(converted: &Converted, strict: bool) -> ExitCode {
-    let Converted { text, losses } = converted;
-    if strict && !losses.is_empty() {
-        let losses: String = losses.iter().map(|loss| format!("error: lost: {loss}\n")).collect();
-        return refused(&losses);
-    }
-    if !losses.is_empty() && !std::io::stdout().is_terminal() {
-        eprintln!("note: {} of it could not be said; the comments at the head tell what", losses.len());
-    }
-    // A reader that has gone away, as `head` does, is no failure.
-    let _gone = std::io::stdout().write_all(text.as_bytes());
-    ExitCode::SUCCESS
-}
-
-pub(super) fn refused(why: &str) -> ExitCode {
-    let _gone = std::io::stderr().write_all(why.as_bytes());
-    ExitCode::from(REFUSED)
 }

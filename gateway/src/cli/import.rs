@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::export::{print, refused};
+use super::{print, refused};
 use crate::mesh;
 use crate::table::compile::plan;
 

@@ -6,10 +6,8 @@ use std::process::ExitCode;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::REFUSED;
 use crate::{Gateway, Options, StartError, telemetry, wait_for_valid};
-
-/// The exit status of a file with problems, as `gateway check` has it.
-const REFUSED: u8 = 2;
 
 /// Serve traffic by a routes file, and follow its edits.
 ///

@@ -5,8 +5,11 @@ use super::gateway_api::{
     UrlRewrite, Value, exact, prefix, root,
 };
 use super::order::{Group, overtakes};
-use super::{Losses, Metadata, Place, anchored, service, slug, weights, whole};
-use crate::table::{Action, HostHeader, PathChange, PathMatch, Redirect, Route, Split, Table, Upstream, ValueMatch};
+use super::service::{self, Service};
+use super::{Losses, Metadata, Place, anchored, shares, slug, whole};
+use crate::table::{
+    Action, Endpoint, HostHeader, PathChange, PathMatch, Redirect, Route, Split, Table, Upstream, ValueMatch,
+};
 
 /// Rules of one resource, and matches of one rule: what its schema takes.
 const RULES: usize = 16;
@@ -115,29 +118,12 @@ fn of(name: &str, value: &ValueMatch) -> Value {
 }
 
 fn backends(table: &Table, split: &Split, losses: &mut Losses) -> Vec<Backend> {
-    let sides = split.entries.iter().enumerate();
-    let sides: Vec<(u16, &Upstream)> =
-        sides.map(|(at, entry)| (split.effective(at), &**table.upstream(entry.upstream))).collect();
-    let shares: Vec<(u16, usize)> = sides.iter().map(|(share, upstream)| (*share, upstream.endpoints.len())).collect();
-    let mut weights = weights(&shares).into_iter();
-    let endpoints = sides.iter().flat_map(|(_, upstream)| upstream.endpoints.iter().map(|at| (*upstream, at)));
-    let mut backends = Vec::new();
-    for (upstream, endpoint) in endpoints {
-        let service = service::of(upstream, endpoint, losses);
-        backends.push(Backend {
-            group: None,
-            kind: None,
-            name: service.name,
-            namespace: service.namespace,
-            port: Some(service.port),
-            weight: weights.next(),
-            filters: rewrite(upstream, &endpoint.host).into_iter().collect(),
-        });
-    }
-    if let [only] = &mut backends[..] {
-        only.weight = None;
-    }
-    backends
+    let backend = |(upstream, endpoint, weight): (&Upstream, &Endpoint, _)| {
+        let Service { name, namespace, port } = service::of(upstream, endpoint, losses);
+        let filters = rewrite(upstream, &endpoint.host).into_iter().collect();
+        Backend { group: None, kind: None, name, namespace, port: Some(port), weight, filters }
+    };
+    shares(table, split).into_iter().map(backend).collect()
 }
 
 /// The `Host` that the upstream sees, where it is not the client's.

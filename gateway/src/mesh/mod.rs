@@ -18,7 +18,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-use crate::table::{Route, Split, StickyKey, Table, Timeouts, Upstream};
+use crate::table::{Action, Endpoint, Protocol, Route, Split, StickyKey, Table, Timeouts, Upstream};
 pub use import::{ImportError, import};
 
 /// What a table can be written as.
@@ -125,7 +125,7 @@ fn of_route(route: &Route, losses: &mut Losses) {
             losses.say(format!("route `{name}`: its timeout `{what}`; only `total` has a counterpart"));
         }
     }
-    if let crate::table::Action::Split(Split { sticky, .. }) = &route.action
+    if let Action::Split(Split { sticky, .. }) = &route.action
         && !sticky.is_empty()
     {
         let keys: Vec<String> = sticky.iter().map(key).collect();
@@ -152,7 +152,7 @@ fn of_upstream(upstream: &Upstream, losses: &mut Losses) {
             "upstream `{name}`: TLS to it; that is a DestinationRule's (Istio) or a BackendTLSPolicy's (Gateway API)"
         ));
     }
-    if upstream.protocol == crate::table::Protocol::Http2 {
+    if upstream.protocol == Protocol::Http2 {
         losses
             .say(format!("upstream `{name}`: HTTP/2; its Service's port says so by `appProtocol: kubernetes.io/h2c`"));
     }
@@ -161,20 +161,24 @@ fn of_upstream(upstream: &Upstream, losses: &mut Losses) {
     }
 }
 
-/// The weights of a split's destinations: per cent where they are whole ones.
-///
-/// `sides`: each the share in hundredths of a per cent and how many endpoints share it.
-fn weights(sides: &[(u16, usize)]) -> Vec<u32> {
-    let scale = if sides.iter().any(|(_, endpoints)| *endpoints > 1) { 100 } else { 1 };
-    let mut all: Vec<u32> = Vec::new();
-    for (share, endpoints) in sides {
-        let (whole, parts) = (u32::from(*share) * scale, *endpoints as u32);
-        all.extend((0..parts).map(|part| (whole + part) / parts));
+/// Where a split's requests go: every endpoint with its weight, in per cent where all are whole ones; none for one that takes all.
+fn shares<'t>(table: &'t Table, split: &Split) -> Vec<(&'t Upstream, &'t Endpoint, Option<u32>)> {
+    let sides = split.entries.iter().enumerate();
+    let sides: Vec<(u16, &Upstream)> =
+        sides.map(|(at, entry)| (split.effective(at), &**table.upstream(entry.upstream))).collect();
+    let scale = if sides.iter().any(|(_, upstream)| upstream.endpoints.len() > 1) { 100 } else { 1 };
+    let mut all = Vec::new();
+    for (share, upstream) in sides {
+        let (whole, parts) = (u32::from(share) * scale, upstream.endpoints.len() as u32);
+        all.extend(upstream.endpoints.iter().zip(0..).map(|(at, part)| (upstream, at, (whole + part) / parts)));
     }
-    while all.iter().sum::<u32>() > 100 && all.iter().all(|weight| weight % 10 == 0) {
-        all.iter_mut().for_each(|weight| *weight /= 10);
+    while all.iter().map(|(_, _, weight)| weight).sum::<u32>() > 100
+        && all.iter().all(|(_, _, weight)| weight % 10 == 0)
+    {
+        all.iter_mut().for_each(|(_, _, weight)| *weight /= 10);
     }
-    all
+    let several = all.len() > 1;
+    all.into_iter().map(|(upstream, endpoint, weight)| (upstream, endpoint, several.then_some(weight))).collect()
 }
 
 /// A name as resources take it: small letters, digits and dashes, at most 63.
@@ -201,7 +205,7 @@ fn whole(duration: Duration) -> String {
     match millis {
         0 => "0s".to_owned(),
         _ if !millis.is_multiple_of(1_000) => format!("{millis}ms"),
-        _ if !millis.is_multiple_of(3_600_000) || millis == 0 => format!("{}s", millis / 1_000),
+        _ if !millis.is_multiple_of(3_600_000) => format!("{}s", millis / 1_000),
         _ => format!("{}h", millis / 3_600_000),
     }
 }

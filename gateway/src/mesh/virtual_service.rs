@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::order::Group;
-use super::{Losses, Metadata, Place, anchored, slug, weights};
+use super::service::is_address;
+use super::{Losses, Metadata, Place, anchored, shares, slug};
 use crate::table::{
-    Action, HostHeader, PathChange, PathMatch, Redirect, Reply, Route, Split, Table, Upstream, ValueMatch,
+    Action, Endpoint, HostHeader, PathChange, PathMatch, Redirect, Reply, Route, Split, Table, Upstream, ValueMatch,
 };
 
 #[derive(Debug, Serialize)]
@@ -200,26 +201,19 @@ fn matches(route: &Route) -> Vec<Match> {
 }
 
 fn destinations(table: &Table, split: &Split, losses: &mut Losses) -> Vec<Weighted> {
-    let sides = split.entries.iter().enumerate();
-    let sides: Vec<(u16, &Upstream)> =
-        sides.map(|(at, entry)| (split.effective(at), &**table.upstream(entry.upstream))).collect();
-    let shares: Vec<(u16, usize)> = sides.iter().map(|(share, upstream)| (*share, upstream.endpoints.len())).collect();
-    let mut weights = weights(&shares).into_iter();
-    let mut routes = Vec::new();
-    for (upstream, endpoint) in sides.iter().flat_map(|(_, to)| to.endpoints.iter().map(|at| (*to, at))) {
-        if endpoint.host.parse::<std::net::IpAddr>().is_ok() || endpoint.host == "localhost" {
+    let destination = |(upstream, endpoint, weight): (&Upstream, &Endpoint, _)| {
+        if is_address(&endpoint.host) {
             losses.say(format!(
                 "upstream `{}`: {} is an address; the mesh knows it by a ServiceEntry only",
                 upstream.name, endpoint.host
             ));
         }
-        let destination = Destination { host: endpoint.host.clone(), port: Port { number: endpoint.port } };
-        routes.push(Weighted { destination, weight: weights.next() });
-    }
-    if let [only] = &mut routes[..] {
-        only.weight = None;
-    }
-    routes
+        Weighted {
+            destination: Destination { host: endpoint.host.clone(), port: Port { number: endpoint.port } },
+            weight,
+        }
+    };
+    shares(table, split).into_iter().map(destination).collect()
 }
 
 /// The `Host` that all sides see, where it is not the client's.

@@ -4,7 +4,7 @@
 //! because that is where clients put secrets.
 
 use std::cell::Cell;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::record::Record;
 use crate::metrics::Series;
 use crate::table::{AccessLog, LogFormat};
+use crate::telemetry::colored;
 
 /// Lines that may wait for the writer.
 const QUEUE: usize = 8192;
@@ -146,7 +147,7 @@ impl Line {
 }
 
 fn write_all(lines: &Receiver<Box<Line>>, format: LogFormat) -> io::Result<()> {
-    let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colour = colored(&io::stdout());
     let mut text = Vec::new();
     while let Ok(first) = lines.recv() {
         std::thread::sleep(GATHER);

@@ -193,17 +193,13 @@ impl Follower {
             Ok((text, previous, table))
         });
         match compiling.await {
-            Ok(Ok((text, previous, table))) => {
-                let looked = self.apply(text, &previous, table);
-                self.retired.push(previous);
-                looked
-            }
+            Ok(Ok((text, previous, table))) => self.apply(text, previous, table),
             Ok(Err(report)) => self.refuse(report),
             Err(panic) => self.refuse(format!("the compiler failed on this file: {panic}")),
         }
     }
 
-    fn apply(&mut self, text: String, previous: &Table, table: Table) -> Looked {
+    fn apply(&mut self, text: String, previous: Arc<Table>, table: Table) -> Looked {
         let (generation, hash, compiled_in) = (table.generation, table.hash.clone(), table.compiled_in);
         for note in &table.notes {
             tracing::warn!("{note}");
@@ -212,6 +208,7 @@ impl Follower {
             tracing::warn!("an edit of `server` takes effect at restart");
         }
         self.in_force.tables.store(Arc::new(table));
+        self.retired.push(previous);
         self.in_force.metrics.reloaded(ReloadResult::Applied);
         self.in_force.set_refused(None);
         self.applied = text;
