@@ -24,6 +24,7 @@ use tower::Service;
 use super::connection::{IDLE_LOOK, Link};
 use super::entrance::position;
 use super::frames::Metered;
+use super::gather::Gathered;
 use crate::clock::{Clock, after};
 use crate::request::Arrived;
 use crate::stack::stack;
@@ -55,10 +56,9 @@ pub(super) async fn serve<I: AsyncRead + AsyncWrite + Unpin + 'static>(io: I, li
         next.0.replace(Some(clock.clone()));
         stack.clone().call(Arrived { request, client: of.clone(), clock })
     });
-    let mut connection = pin!(
-        settings(streams, worker.server.limits.head)
-            .serve_connection(TokioIo::new(Metered::new(io, worker.clone())), service)
-    );
+    let io = Gathered::new(Metered::new(io, worker.clone()));
+    let mut connection =
+        pin!(settings(streams, worker.server.limits.head).serve_connection(TokioIo::new(io.clone()), service));
     let mut closing = None;
     poll_fn(|cx| {
         if closing.is_none() && seat.told_to_close(cx) {
@@ -66,11 +66,16 @@ pub(super) async fn serve<I: AsyncRead + AsyncWrite + Unpin + 'static>(io: I, li
             closing = Some(Instant::now());
         }
         loop {
-            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+            let polled = connection.as_mut().poll(cx);
+            let sent = io.poll_send(cx);
+            if let Poll::Ready(ended) = polled {
                 // How else it ended is told by its streams.
                 if ended.is_err_and(|error| is_flood(&error)) {
                     worker.cells().refused(position("http2_flood"));
                 }
+                return Poll::Ready(());
+            }
+            if let Poll::Ready(Err(_)) = sent {
                 return Poll::Ready(());
             }
             // A stream may end without a word to the connection: while one is in flight, the clock goes on too.

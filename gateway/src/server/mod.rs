@@ -9,6 +9,7 @@ mod door;
 mod drain;
 mod entrance;
 mod frames;
+mod gather;
 mod http2;
 mod opening;
 mod proxy;
