@@ -5,11 +5,13 @@ use std::io::{self, IoSlice, Read};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker, ready};
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+
+use crate::caller::Caller;
 
 /// What a [`Socket`] can stand on: TCP, or something over it.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin {
@@ -28,10 +30,15 @@ impl Stream for TcpStream {
 }
 
 /// The stream, for hyper to own.
+///
+/// hyper asks for more to read several times a request, where mostly there is nothing. The runtime would take a lock each time, to note
+/// who asks; here it is asked again only after it has called.
 #[derive(Debug)]
 pub struct Socket<S = TcpStream> {
     stream: S,
     read: Bytes,
+    /// Of what waits for something to read.
+    waker: Waker,
 }
 
 /// How many bytes a socket has read, for whoever owns the connection.
@@ -45,6 +52,20 @@ struct Reading {
     count: AtomicU64,
     ask_system: AtomicBool,
     blocked: AtomicBool,
+    /// The last read found nothing, and nobody has called since.
+    quiet: AtomicBool,
+    reader: Caller,
+}
+
+impl Wake for Reading {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.quiet.store(false, Relaxed);
+        self.reader.wake();
+    }
 }
 
 impl Bytes {
@@ -60,16 +81,24 @@ impl Bytes {
         self.0.blocked.load(Relaxed)
     }
 
+    /// Whether all that came has been read, as far as the runtime has heard.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.0.quiet.load(Relaxed)
+    }
+
     /// Has the next read ask the system at once, where the runtime may not have heard yet that bytes are there.
     pub fn ask_system(&self) {
         self.0.ask_system.store(true, Relaxed);
+        self.0.quiet.store(false, Relaxed);
     }
 }
 
 impl<S: Stream> Socket<S> {
     /// Counts what is read from a stream as it is.
     pub fn over(stream: S) -> Self {
-        Self { stream, read: Bytes::default() }
+        let read = Bytes::default();
+        Self { stream, waker: read.0.clone().into(), read }
     }
 
     /// What it has read, for whoever owns the connection.
@@ -99,12 +128,23 @@ impl<S: Stream> Socket<S> {
 
 impl<S: Stream> AsyncRead for Socket<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.read.0.reader.follow(cx);
+        if this.read.is_quiet() {
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
-        let asked = self.asked(buffer);
-        let polled = if asked { Poll::Ready(Ok(())) } else { Pin::new(&mut self.stream).poll_read(cx, buffer) };
+        if !this.asked(buffer) {
+            // Set before, because whoever is asked may call at once.
+            this.read.0.quiet.store(true, Relaxed);
+            let polled = Pin::new(&mut this.stream).poll_read(&mut Context::from_waker(&this.waker), buffer);
+            let polled = ready!(polled);
+            this.read.0.quiet.store(false, Relaxed);
+            polled?;
+        }
         let read = (buffer.filled().len() - before) as u64;
-        self.read.0.count.store(self.read.count() + read, Relaxed);
-        polled
+        this.read.0.count.store(this.read.count() + read, Relaxed);
+        Poll::Ready(Ok(()))
     }
 }
 

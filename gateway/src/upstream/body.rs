@@ -167,6 +167,9 @@ pub enum DownloadError {
     Stalled,
 }
 
+/// Of so many pieces of a body one is held against the clock.
+const PIECES: u32 = 8;
+
 /// An answer's body on its way down. It drives its connection, and gives it back at the end.
 #[derive(Debug)]
 pub struct Download {
@@ -177,6 +180,7 @@ pub struct Download {
     total: Option<Instant>,
     /// Since when the client has been waiting for the upstream; a client that does not read waits for nobody.
     waiting: Option<Instant>,
+    pieces: u32,
     /// The first piece, where it was looked at before the head went on. Boxed, because few answers have one.
     ahead: Option<Box<Frame<Bytes>>>,
     /// Why it broke off: told once what came before it is on its way.
@@ -187,7 +191,8 @@ impl Download {
     /// Takes over a lease at the head of an answer. The body may pause for `idle` and has to end by `total`.
     #[must_use]
     pub fn new(body: Incoming, lease: Lease, clock: Rc<Clock>, idle: Option<Duration>, total: Option<Instant>) -> Self {
-        let mut download = Self { body, lease, clock, idle, total, waiting: None, ahead: None, broken: None };
+        let mut download =
+            Self { body, lease, clock, idle, total, waiting: None, pieces: 0, ahead: None, broken: None };
         download.give_back_at_end();
         download
     }
@@ -229,6 +234,12 @@ impl Download {
         Poll::Pending
     }
 
+    /// Whether the whole takes too long. A stream that never pauses is never asked by the timer; a clock is read for few of its pieces.
+    fn is_overdue(&mut self) -> bool {
+        self.pieces = self.pieces.wrapping_add(1);
+        self.pieces.is_multiple_of(PIECES) && self.total.is_some_and(|total| Instant::now() >= total)
+    }
+
     fn give_back_at_end(&mut self) {
         if self.body.is_end_stream() {
             self.lease.give_back();
@@ -250,10 +261,7 @@ impl Body for Download {
             None => this.poll_piece(cx),
         };
         match polled {
-            // A stream that never pauses would never be asked by the timer below.
-            Poll::Ready(Some(Ok(_))) if this.total.is_some_and(|total| Instant::now() >= total) => {
-                this.break_off(cx, DownloadError::Stalled)
-            }
+            Poll::Ready(Some(Ok(_))) if this.is_overdue() => this.break_off(cx, DownloadError::Stalled),
             Poll::Ready(Some(Ok(frame))) => {
                 this.waiting = None;
                 // hyper passes over what it can't read as trailers: where they ended is uncertain, and what comes after them is not trusted.

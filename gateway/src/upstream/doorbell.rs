@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, Wake, Waker};
 
-use futures_util::task::AtomicWaker;
+use crate::caller::Caller;
 
 /// How often a poll is repeated at once for what rang meanwhile, before other tasks get their turn.
 const REPEATS: usize = 4;
@@ -22,7 +22,7 @@ pub(super) struct Doorbell {
 // Atomic only because wakers are `Send`: a connection and all that wakes it live on one thread.
 #[derive(Debug, Default)]
 struct Bell {
-    task: AtomicWaker,
+    task: Caller,
     polling: AtomicBool,
     rung: AtomicBool,
 }
@@ -59,7 +59,7 @@ impl Doorbell {
 
     /// Polls until there is a result or nothing rings any more; from then on the task of `cx` is woken.
     pub(super) fn answer<T>(&self, cx: &Context<'_>, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-        self.bell.task.register(cx.waker());
+        self.bell.task.follow(cx);
         self.bell.polling.store(true, Relaxed);
         let mut polled = Poll::Pending;
         for _ in 0..REPEATS {

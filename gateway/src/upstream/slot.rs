@@ -67,8 +67,8 @@ impl Slot {
     /// The idle connection that was used last, if one still lives.
     pub(super) fn take_idle(&self, cx: &Context<'_>) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
-        let taken =
-            std::iter::from_fn(|| idle.pop()).find_map(|mut connection| connection.is_usable(cx).then_some(connection));
+        let usable = |mut connection: Connection| connection.is_still_usable(cx).then_some(connection);
+        let taken = std::iter::from_fn(|| idle.pop()).find_map(usable);
         self.tell(idle.len());
         taken
     }
