@@ -8,7 +8,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -23,7 +23,7 @@ pub struct Clock {
 #[derive(Debug)]
 struct Timer {
     sleep: Pin<Box<Sleep>>,
-    /// Whether the task's waker is with the timer already: it stays the same for life.
+    /// Whether the task's waker is with the timer already: it stays the same for the task's life.
     registered: bool,
 }
 
@@ -43,6 +43,16 @@ impl Clock {
     /// Ready once the deadline of [`Clock::stand`] has passed.
     pub fn poll_standing(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll(cx, self.standing.get())
+    }
+
+    /// Lets go of the task, for another to be served. The timer stays as it is armed.
+    pub fn release(&self) {
+        self.standing.set(None);
+        let mut timer = self.timer.borrow_mut();
+        if std::mem::take(&mut timer.registered) {
+            // The task's memory is its waker's as long as the timer holds that.
+            let _armed = timer.sleep.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        }
     }
 
     /// Ready once `deadline` has passed; until then the task is woken no later than that. `None` never passes.

@@ -51,7 +51,7 @@ async fn serve(stream: DuplexStream, worker: Rc<Worker>) {
     }));
     let client = Rc::new(Client::new([127, 0, 0, 1].into(), &[], false, Instant::now()));
     let service = service_fn(|request| {
-        layers.clone().call(Arrived { request, client: client.clone(), clock: client.clock.clone() })
+        layers.clone().call(Arrived { request: Box::new(request), client: client.clone(), clock: client.clock.clone() })
     });
     http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.unwrap();
 }

@@ -40,10 +40,14 @@ else
     LLVM_PROFILE_FILE="$raw/%p-%m.profraw" tests/bench/train "$built" >&2
     rm -f "$target"/pgo/*.profdata*
     "$profdata" merge -o "$profile" "$raw"
+    "$profdata" merge -o "$profile.start" "$raw"/start-*
   fi
   order=""
   if [ "$host" = x86_64-unknown-linux-gnu ]; then # there the toolchain's own linker is LLVM's, which takes an order
-    busiest "$profile" >"$profile.order"
+    # What every gateway needs lies before what only some do, so that it is all that one at rest has in memory.
+    busiest "$profile" >"$profile.all"
+    busiest "$profile.start" | grep -xFf - "$profile.all" >"$profile.first"
+    { cat "$profile.first"; grep -vxFf "$profile.first" "$profile.all"; } >"$profile.order"
     order="-Clink-arg=-Wl,--symbol-ordering-file=$profile.order,--no-warn-symbol-ordering"
   fi
   echo "the gateway, by that profile" >&2

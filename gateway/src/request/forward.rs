@@ -32,7 +32,7 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     if request.body().size_hint().lower() > route.max_body {
         return Err(Error::BodyTooLarge);
     }
-    let client_side = tunnel::is_websocket(&request).then(|| hyper::upgrade::on(&mut request));
+    let client_side = tunnel::is_websocket(&request).then(|| hyper::upgrade::on(&mut *request));
     let mut lease = pool.lease(if client_side.is_some() { Want::Upgrade } else { Want::Any }).await?;
     let (mut head, body) = request.into_parts();
     let version = head.version;

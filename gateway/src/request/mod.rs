@@ -32,8 +32,8 @@ use record::Record;
 /// As hyper read it from a client's connection.
 #[derive(Debug)]
 pub struct Arrived {
-    /// Untouched.
-    pub request: http::Request<Incoming>,
+    /// Untouched. Boxed, because every stage moves it on.
+    pub request: Box<http::Request<Incoming>>,
     /// The connection that it came on.
     pub client: Rc<Client>,
     /// The timer of the task that serves it: the connection's in HTTP/1.1, a stream's own in HTTP/2.
@@ -44,7 +44,7 @@ pub struct Arrived {
 #[derive(Debug)]
 pub struct Begun {
     /// Untouched.
-    pub request: http::Request<Incoming>,
+    pub request: Box<http::Request<Incoming>>,
     /// Its record, with the snapshot of the table that governs it.
     pub record: Rc<Record>,
 }
@@ -53,7 +53,7 @@ pub struct Begun {
 #[derive(Debug)]
 pub struct Vetted {
     /// Untouched.
-    pub request: http::Request<Incoming>,
+    pub request: Box<http::Request<Incoming>>,
     /// Its record.
     pub record: Rc<Record>,
     /// What its head holds, for who strips it.
@@ -64,7 +64,7 @@ pub struct Vetted {
 #[derive(Debug)]
 pub struct Routed {
     /// Untouched.
-    pub request: http::Request<Incoming>,
+    pub request: Box<http::Request<Incoming>>,
     /// Its record.
     pub record: Rc<Record>,
     /// What its head holds.
@@ -77,7 +77,7 @@ pub struct Routed {
 #[derive(Debug)]
 pub struct Assigned {
     /// Untouched: what goes up is made from it at the last moment.
-    pub request: http::Request<Incoming>,
+    pub request: Box<http::Request<Incoming>>,
     /// Its record.
     pub record: Rc<Record>,
     /// What its head holds.

@@ -87,8 +87,9 @@ async fn http1<S: Stream + Send + 'static>(io: Opening<Socket<S>>, link: &Link) 
     let mut phase = Phase { begun: 0, read_before: read.count() - io.held(), head_since: None };
     let stack = stack(worker.clone());
     let of = client.clone();
-    let service =
-        service_fn(move |request| stack.clone().call(Arrived { request, client: of.clone(), clock: of.clock.clone() }));
+    let service = service_fn(move |request| {
+        stack.clone().call(Arrived { request: Box::new(request), client: of.clone(), clock: of.clock.clone() })
+    });
     let mut protocol = http1::Builder::new();
     let limits = &worker.server.limits;
     protocol.half_close(false).max_buf_size(HEAD_BUFFER * limits.head.max(MIN_BUFFER));

@@ -136,3 +136,108 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Gathered<I> {
         self.0.borrow_mut().poll_write(cx, slices)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// Takes `most` bytes a write, and none every second time where it is slow.
+    struct Taking {
+        got: Vec<u8>,
+        writes: usize,
+        most: usize,
+        slow: bool,
+        asked: usize,
+    }
+
+    impl AsyncWrite for Taking {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.asked += 1;
+            if self.slow && self.asked % 2 == 1 {
+                return Poll::Pending;
+            }
+            let taken = bytes.len().min(self.most);
+            self.got.extend_from_slice(&bytes[..taken]);
+            self.writes += 1;
+            Poll::Ready(Ok(taken))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_write_vectored(
+            self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            slices: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            self.poll_write(cx, &slices.iter().flat_map(|slice| slice.to_vec()).collect::<Vec<_>>())
+        }
+    }
+
+    impl AsyncRead for Taking {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn gathered(most: usize, slow: bool) -> Gathered<Taking> {
+        Gathered::new(Taking { got: Vec::new(), writes: 0, most, slow, asked: 0 })
+    }
+
+    /// Writes all of it as the library does, piece by piece with a head each, and sends what is left.
+    fn write(to: &mut Gathered<Taking>, pieces: &[Vec<u8>]) {
+        let mut cx = Context::from_waker(Waker::noop());
+        for piece in pieces {
+            let mut left = &piece[..];
+            while !left.is_empty() {
+                let (head, rest) = left.split_at(left.len().min(9));
+                let written =
+                    Pin::new(&mut *to).poll_write_vectored(&mut cx, &[IoSlice::new(head), IoSlice::new(rest)]);
+                if let Poll::Ready(written) = written {
+                    left = &left[written.unwrap()..];
+                }
+            }
+        }
+        while to.poll_send(&mut cx).is_pending() {}
+    }
+
+    #[test]
+    fn every_byte_leaves_in_its_order_whatever_the_stream_takes() {
+        for most in [1, 7, 100, 5000, usize::MAX] {
+            for slow in [false, true] {
+                for size in [1, 900, MOST - 1, MOST, MOST + 1, 3 * MOST] {
+                    let pieces: Vec<Vec<u8>> = (0..6).map(|n| vec![n; if n % 2 == 0 { size } else { 30 }]).collect();
+                    let mut to = gathered(most, slow);
+                    write(&mut to, &pieces);
+                    assert!(to.0.borrow().io.got == pieces.concat(), "{most} {slow} {size}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn small_pieces_leave_together_and_large_ones_with_what_waits() {
+        let mut to = gathered(usize::MAX, false);
+        write(&mut to, &vec![vec![1; 900]; 8]);
+        assert_eq!(to.0.borrow().io.writes, 1);
+        let mut to = gathered(usize::MAX, false);
+        write(&mut to, &[vec![1; 60], vec![2; MOST + 9]]);
+        assert_eq!(to.0.borrow().io.writes, 1);
+        assert_eq!(to.0.borrow().waiting.capacity(), 0, "an idle connection holds no buffer");
+    }
+
+    #[test]
+    fn a_stream_that_takes_nothing_more_is_an_error() {
+        let mut to = gathered(0, false);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(matches!(Pin::new(&mut to).poll_write(&mut cx, &[1; 10]), Poll::Ready(Ok(10))));
+        assert!(matches!(to.poll_send(&mut cx), Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::WriteZero));
+    }
+}

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
 use thiserror::Error;
 use tokio::time::Instant;
 
@@ -143,19 +144,20 @@ impl Connection {
         is_quiet || self.is_usable(cx)
     }
 
-    /// Sends a request and waits for the head of the answer, polling `limit` beside it.
+    /// Sends a request; the future waits for the head of the answer, polling `limit` beside it.
     ///
     /// # Errors
     /// [`Failed`], or what `limit` returns when it is ready first.
-    pub(super) async fn exchange<E: From<Failed>>(
+    pub(super) fn exchange<E: From<Failed>>(
         &mut self,
         request: Request<Upload>,
         mut limit: impl FnMut(&mut Context<'_>) -> Poll<E>,
-    ) -> Result<Response<Incoming>, E> {
+    ) -> impl Future<Output = Result<Response<Incoming>, E>> {
         let Self { doorbell, driver, sender, over, read, .. } = self;
         let said_before = read.count();
-        let mut answer = std::pin::pin!(doorbell.hush(|| sender.try_send_request(request)));
-        std::future::poll_fn(|cx| {
+        // Sent here and not in a future, which would carry the request on to its end.
+        let answer = doorbell.hush(|| sender.try_send_request(request));
+        beside(answer, move |mut answer, cx| {
             let answered = doorbell.answer(cx, |cx| {
                 let _over = drive(driver, over, cx);
                 answer.as_mut().poll(cx)
@@ -167,7 +169,6 @@ impl Connection {
                 Poll::Pending => limit(cx).map(Err),
             }
         })
-        .await
     }
 
     /// The socket of an upgraded connection, and what of the new protocol has been read already.
@@ -186,6 +187,28 @@ impl Connection {
             let _ended = driver.await;
             drop(open);
         });
+    }
+}
+
+pin_project! {
+    /// A future that is polled by a function of it. An async block would hold it twice: as it was given, and where it was pinned.
+    struct Beside<A, P> {
+        #[pin]
+        inner: A,
+        poll: P,
+    }
+}
+
+fn beside<A, T, P: FnMut(Pin<&mut A>, &mut Context<'_>) -> Poll<T>>(inner: A, poll: P) -> impl Future<Output = T> {
+    Beside { inner, poll }
+}
+
+impl<A, T, P: FnMut(Pin<&mut A>, &mut Context<'_>) -> Poll<T>> Future for Beside<A, P> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let this = self.project();
+        (this.poll)(this.inner, cx)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::future::{Either, ready};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -115,22 +116,26 @@ impl Lease {
         }
     }
 
-    /// Sends a request and waits for the head of the answer, polling `limit` beside it.
+    /// Sends a request; the future waits for the head of the answer, polling `limit` beside it.
     ///
     /// # Errors
     /// [`Failed`], or what `limit` returns when it is ready first.
-    pub async fn exchange<E: From<Failed>>(
+    pub fn exchange<E: From<Failed>>(
         &mut self,
         request: Request<Upload>,
         limit: impl FnMut(&mut Context<'_>) -> Poll<E>,
-    ) -> Result<Response<Incoming>, E> {
+    ) -> impl Future<Output = Result<Response<Incoming>, E>> {
         match &mut self.held {
-            Held::Connection(connection) => connection.exchange(request, limit).await,
+            Held::Connection(connection) => Either::Left(connection.exchange(request, limit)),
             Held::Stream(stream) => {
                 // Boxed, so that HTTP/1.1 does not carry its state.
-                Box::pin(stream.exchange(request, &self.slot.origin.upstream, self.slot.named(), limit)).await
+                let (upstream, endpoint) = (&self.slot.origin.upstream, self.slot.named());
+                Either::Right(Either::Left(Box::pin(stream.exchange(request, upstream, endpoint, limit))))
             }
-            Held::Nothing => Err(Failed { error: ExchangeError::Closed, unsent: Some(Box::new(request)) }.into()),
+            Held::Nothing => {
+                let failed = Failed { error: ExchangeError::Closed, unsent: Some(Box::new(request)) };
+                Either::Right(Either::Right(ready(Err(failed.into()))))
+            }
         }
     }
 
