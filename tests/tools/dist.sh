@@ -6,15 +6,16 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 target="$(cargo metadata --format-version 1 --no-deps --offline | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')"
 host="$(rustc -vV | sed -n 's/^host: //p')"
-built="$target/pgo/$host/dist/gateway"
+built="$host/dist/gateway"
 mkdir -p "$target/pgo" "$target/dist"
 
 # A static program runs on any Linux of its processor, and holds 2 MiB less of memory than one that maps the C library.
 static=""
 case "$host" in *-linux-gnu) static="-Ctarget-feature=+crt-static -Clink-arg=-Wl,-z,pack-relative-relocs" ;; esac
 
-# With --target the flags reach only what ends in the program, not what runs while it is built.
-build() { RUSTFLAGS="$*" cargo build --profile dist -p gateway --bin gateway --target "$host" --target-dir "$target/pgo" >&2; }
+# With --target the flags reach only what ends in the program, not what runs while it is built. The first word is where what is compiled
+# stays: with other flags nothing of it can be used again.
+build() { RUSTFLAGS="${*:2}" cargo build --profile dist -p gateway --bin gateway --target "$host" --target-dir "$1" >&2; }
 
 # The functions that a profile saw at work, the busiest first. Side by side, they are all of the program's code that is ever read from disk.
 busiest() {
@@ -28,16 +29,16 @@ profdata="$(rustc --print sysroot)/lib/rustlib/$host/bin/llvm-profdata"
 [ -x "$profdata" ] || ! command -v rustup >/dev/null || rustup component add llvm-tools >&2 || true
 if [ ! -x "$profdata" ]; then
   echo "dist.sh: no llvm-profdata (rustup component add llvm-tools): built without a profile, about a quarter slower" >&2
-  build "$static"
+  build "$target" "$static"
 else
   echo "the gateway, instrumented" >&2
-  build "-Cprofile-generate"
+  build "$target/pgo" "-Cprofile-generate"
   # Named by what made it: while the sources stay the same nothing is trained or built again.
-  profile="$target/pgo/$(cat "$built" tests/bench/train | cksum | cut -d' ' -f1).profdata"
+  profile="$target/pgo/$(cat "$target/pgo/$built" tests/bench/train | cksum | cut -d' ' -f1).profdata"
   if [ ! -f "$profile" ]; then
     echo "its work, for a profile" >&2
     raw="$(mktemp -d)"; trap 'rm -rf "$raw"' EXIT
-    LLVM_PROFILE_FILE="$raw/%p-%m.profraw" tests/bench/train "$built" >&2
+    LLVM_PROFILE_FILE="$raw/%p-%m.profraw" tests/bench/train "$target/pgo/$built" >&2
     rm -f "$target"/pgo/*.profdata*
     "$profdata" merge -o "$profile" "$raw"
     "$profdata" merge -o "$profile.start" "$raw"/start-*
@@ -48,10 +49,11 @@ else
     busiest "$profile" >"$profile.all"
     busiest "$profile.start" | grep -xFf - "$profile.all" >"$profile.first"
     { cat "$profile.first"; grep -vxFf "$profile.first" "$profile.all"; } >"$profile.order"
-    order="-Clink-arg=-Wl,--symbol-ordering-file=$profile.order,--no-warn-symbol-ordering"
+    # What no profile tells of, the standard library's functions and C's, lies apart from what is known never to run.
+    order="-Clink-arg=-Wl,--symbol-ordering-file=$profile.order,--no-warn-symbol-ordering,-z,keep-text-section-prefix"
   fi
   echo "the gateway, by that profile" >&2
-  build "-Cprofile-use=$profile" "$static" "$order"
+  build "$target" "-Cprofile-use=$profile" "$static" "$order"
 fi
-cp "$built" "$target/dist/gateway"
+cp "$target/$built" "$target/dist/gateway"
 echo "$target/dist/gateway"

@@ -1,7 +1,6 @@
 //! The right to use a connection: what a request holds from its choice of an address to the end of its answer.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -14,10 +13,9 @@ use super::body::Upload;
 use super::connection::{Connection, ExchangeError, Failed};
 use super::dial::{Attempt, ConnectError, Open};
 use super::shared::Stream;
-use super::slot::Slot;
+use super::slot::{Names, Slot};
 use super::wire::Wire;
 use crate::socket::Socket;
-use crate::table::{Endpoint, Upstream};
 
 /// What a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,16 +151,10 @@ impl Lease {
         Some(connection.into_socket())
     }
 
-    /// Whose connection it is.
+    /// What goes into heads.
     #[must_use]
-    pub fn upstream(&self) -> &Arc<Upstream> {
-        &self.slot.origin.upstream
-    }
-
-    /// Where the connection leads, as the file has it.
-    #[must_use]
-    pub fn endpoint(&self) -> &Endpoint {
-        self.slot.named()
+    pub fn names(&self) -> &Names {
+        &self.slot.names
     }
 
     /// Puts the connection back into the pool: the answer has been read to its end and the request was sent whole.

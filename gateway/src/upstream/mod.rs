@@ -27,6 +27,7 @@ pub use connection::{ExchangeError, Failed};
 pub use dial::{ConnectError, Open};
 pub use lease::{Lease, Want};
 pub use pool::Pool;
+pub use slot::Names;
 
 use crate::table::{Table, UpstreamId};
 

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use http::HeaderValue;
 use tokio::time::Instant;
 
 use super::connection::Connection;
 use super::shared::Shared;
-use crate::table::{Endpoint, Upstream};
+use crate::table::{Endpoint, HostHeader, Upstream};
 
 /// Idle connections kept for an address by a worker; more than that many at once are closed after use.
 const MAX_IDLE: usize = 512;
@@ -28,11 +29,37 @@ pub(super) struct Origin {
     pub(super) swept: Cell<Instant>,
 }
 
+/// What goes into heads of an upstream's requests and answers. Each slot has its own: the table's are counted by all workers, and with
+/// each request they would take the count's cache line from each other.
+#[derive(Debug)]
+pub struct Names {
+    /// The upstream.
+    pub served_by: HeaderValue,
+    /// `host[:port]` of the endpoint.
+    pub authority: HeaderValue,
+    /// What `Host` becomes; none where it stays as the client wrote it.
+    pub host: Option<HeaderValue>,
+}
+
+impl Names {
+    fn of(upstream: &Upstream, endpoint: &Endpoint) -> Self {
+        // It was parsed once: it can't fail.
+        let own = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
+        let host = match &upstream.host {
+            HostHeader::Preserve => None,
+            HostHeader::Upstream => Some(own(&endpoint.authority)),
+            HostHeader::Literal(host) => Some(own(host)),
+        };
+        Self { served_by: own(&upstream.served_by), authority: own(&endpoint.authority), host }
+    }
+}
+
 /// What belongs to one address.
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) origin: Rc<Origin>,
     pub(super) endpoint: usize,
+    pub(super) names: Names,
     pub(super) address: SocketAddr,
     pub(super) shared: Shared,
     pub(super) active: Cell<usize>,
@@ -47,6 +74,7 @@ pub(super) struct Slot {
 impl Slot {
     pub(super) fn new(origin: Rc<Origin>, endpoint: usize, address: SocketAddr) -> Rc<Self> {
         Rc::new(Self {
+            names: Names::of(&origin.upstream, &origin.upstream.endpoints[endpoint]),
             origin,
             endpoint,
             address,
