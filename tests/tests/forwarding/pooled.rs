@@ -149,6 +149,45 @@ fn idle_connections_that_the_upstream_closes_cost_nobody_anything() {
     });
 }
 
+/// Another answer, which nobody asked for.
+const STOLEN: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nstolen";
+
+#[test]
+fn what_an_upstream_says_beyond_its_answer_is_nobody_elses() {
+    for (method, answer, expected) in [
+        ("GET", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfilms", "films"),
+        ("GET", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfilms\r\n0\r\n\r\n", "films"),
+        ("GET", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", ""),
+        ("HEAD", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", ""),
+        ("GET", "HTTP/1.1 204 No Content\r\n\r\n", ""),
+        ("GET", "HTTP/1.1 304 Not Modified\r\n\r\n", ""),
+    ] {
+        let upstream = Upstream::new(move |exchange| exchange.write([answer, STOLEN].concat()));
+        let gateway = before(&upstream);
+        let mut client = gateway.connect();
+        for _ in 0..20 {
+            assert_eq!(client.request(method, "/", &[], b"").text(), expected, "{answer}");
+        }
+        assert_eq!((upstream.accepted(), upstream.requests()), (20, 20), "{answer}: no connection is used again");
+    }
+}
+
+#[test]
+fn an_idle_connection_on_which_the_upstream_speaks_unasked_is_not_used_again() {
+    let upstream = Upstream::new(|exchange| {
+        exchange.answer(200, &[], b"films")?;
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        exchange.write(STOLEN)
+    });
+    let gateway = before(&upstream);
+    let mut client = gateway.connect();
+    for _ in 0..5 {
+        assert_eq!(client.get("/").text(), "films");
+        tests::until("it is closed", || (upstream.open() == 0).then_some(()));
+    }
+    assert_eq!(retries(&gateway), 0.0);
+}
+
 #[test]
 fn no_post_is_delivered_twice_by_an_upstream_that_closes_after_each_answer() {
     let delivered: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
