@@ -49,8 +49,7 @@ else
     busiest "$profile" >"$profile.all"
     busiest "$profile.start" | grep -xFf - "$profile.all" >"$profile.first"
     { cat "$profile.first"; grep -vxFf "$profile.first" "$profile.all"; } >"$profile.order"
-    # What no profile tells of, the standard library's functions and C's, lies apart from what is known never to run.
-    order="-Clink-arg=-Wl,--symbol-ordering-file=$profile.order,--no-warn-symbol-ordering,-z,keep-text-section-prefix"
+    order="-Clink-arg=-Wl,--symbol-ordering-file=$profile.order,--no-warn-symbol-ordering"
   fi
   echo "the gateway, by that profile" >&2
   build "$target" "-Cprofile-use=$profile" "$static" "$order"
