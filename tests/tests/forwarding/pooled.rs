@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 use tests::gateway::Gateway;
 use tests::upstream::{Exchange, Upstream};
@@ -174,15 +174,18 @@ fn what_an_upstream_says_beyond_its_answer_is_nobody_elses() {
 
 #[test]
 fn an_idle_connection_on_which_the_upstream_speaks_unasked_is_not_used_again() {
-    let upstream = Upstream::new(|exchange| {
+    let (heard, answered) = mpsc::channel();
+    let answered = Mutex::new(answered);
+    let upstream = Upstream::new(move |exchange| {
         exchange.answer(200, &[], b"films")?;
-        std::thread::sleep(std::time::Duration::from_millis(20));
+        answered.lock().expect("nobody panics").recv().map_err(io::Error::other)?;
         exchange.write(STOLEN)
     });
     let gateway = before(&upstream);
     let mut client = gateway.connect();
     for _ in 0..5 {
         assert_eq!(client.get("/").text(), "films");
+        heard.send(()).expect("the upstream waits");
         tests::until("it is closed", || (upstream.open() == 0).then_some(()));
     }
     assert_eq!(retries(&gateway), 0.0);
