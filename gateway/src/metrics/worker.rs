@@ -11,7 +11,8 @@ pub(super) const HANDSHAKES: [[&str; 2]; 4] =
 /// The closed set of reasons for which something is refused: the names, in the order of their numbers.
 pub type Refusals = &'static [&'static str];
 
-/// What a worker counts that belongs to no route. Aligned, so that no two workers write to one cache line, or to a pair that is fetched as one.
+/// What a worker counts that belongs to no route. Aligned, so that no two workers write to one cache line, or to a pair that is fetched
+/// as one.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct WorkerCells {

@@ -18,7 +18,7 @@ use super::stage::Outcome;
 use super::{Assigned, headers, tunnel};
 use crate::clock::{after, earlier};
 use crate::table::Timeouts;
-use crate::upstream::{Download, ExchangeError, Failed, Lease, Names, Transfer, Upload, Want};
+use crate::upstream::{Download, ExchangeError, Failed, Fields, Lease, Transfer, Upload, Want};
 
 /// Names the upstream that answered.
 static X_SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
@@ -46,7 +46,7 @@ pub async fn forward(assigned: Assigned) -> Outcome {
         let _first = record.upload.set(upload.clone());
     }
     let replay = (lease.is_reused() && upload.is_none() && is_idempotent(&head.method)).then(|| Replay::of(&head));
-    headers::add(&mut head.headers, &found, &record, lease.names());
+    headers::add(&mut head.headers, &found, &record, lease.fields());
     let mut request = Request::from_parts(head, body);
     if let (Some(upload), true) = (&upload, found.expects) {
         upload.expect(&mut request);
@@ -58,12 +58,12 @@ pub async fn forward(assigned: Assigned) -> Outcome {
             lease = pool.lease(Want::Fresh).await?;
             let again = match (failed.unsent, replay) {
                 (Some(mut unsent), _) => {
-                    headers::host_for(unsent.headers_mut(), lease.names());
+                    headers::host_for(unsent.headers_mut(), lease.fields());
                     *unsent
                 }
                 (None, Some(replay)) if matches!(failed.error, ExchangeError::Closed) => {
                     let mut again = replay.request();
-                    headers::add(again.headers_mut(), &found, &record, lease.names());
+                    headers::add(again.headers_mut(), &found, &record, lease.fields());
                     again
                 }
                 _ => return Err(Error::Exchange(failed.error)),
@@ -178,7 +178,7 @@ fn answer(
     }
     // The version is each hop's own; the client gets the best that it speaks.
     head.version = Version::HTTP_11;
-    served_by(&mut head.headers, lease.names(), record);
+    served_by(&mut head.headers, lease.fields(), record);
     let total = after(record.started, timeouts.total);
     let mut download = Box::new(Download::new(body, lease, record.clock.clone(), timeouts.idle, total));
     download.look_ahead().map_err(Error::Exchange)?;
@@ -186,8 +186,8 @@ fn answer(
 }
 
 /// Says who answered, where the file allows it.
-pub fn served_by(headers: &mut http::HeaderMap, names: &Names, record: &Record) {
+pub fn served_by(headers: &mut http::HeaderMap, fields: &Fields, record: &Record) {
     if record.worker.server.expose {
-        headers.insert(&X_SERVED_BY, names.served_by.clone());
+        headers.insert(&X_SERVED_BY, fields.served_by.clone());
     }
 }

@@ -14,7 +14,7 @@ use super::client::X_FORWARDED_FOR;
 use super::error::Error;
 use super::id::{TRACEPARENT, TRACESTATE, X_REQUEST_ID};
 use super::record::Record;
-use crate::upstream::{ExchangeError, Names};
+use crate::upstream::{ExchangeError, Fields};
 
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -245,11 +245,11 @@ fn join_cookies(headers: &mut HeaderMap) {
 }
 
 /// Puts into a stripped head what the upstream should know: who asks, by which id, and for which host.
-pub fn add(headers: &mut HeaderMap, found: &Found, record: &Record, names: &Names) {
+pub fn add(headers: &mut HeaderMap, found: &Found, record: &Record, fields: &Fields) {
     if found.forwarded && !record.client.trusted {
         headers.remove(FORWARDED);
     }
-    forwarded(headers, record, names);
+    forwarded(headers, record, fields);
     if let Some(context) = &record.traceparent {
         headers.insert(&TRACEPARENT, context.clone());
         if found.tracestate {
@@ -257,18 +257,18 @@ pub fn add(headers: &mut HeaderMap, found: &Found, record: &Record, names: &Name
         }
     }
     headers.insert(&X_REQUEST_ID, record.request_id.clone());
-    host_for(headers, names);
+    host_for(headers, fields);
 }
 
 /// Writes the `Host` that the file asks for, which may depend on the endpoint.
-pub fn host_for(headers: &mut HeaderMap, names: &Names) {
-    if let Some(host) = &names.host {
+pub fn host_for(headers: &mut HeaderMap, fields: &Fields) {
+    if let Some(host) = &fields.host {
         headers.insert(HOST, host.clone());
     }
 }
 
 /// Says who the client is. What a peer outside of `trusted_proxies` says of itself is dropped.
-fn forwarded(headers: &mut HeaderMap, record: &Record, names: &Names) {
+fn forwarded(headers: &mut HeaderMap, record: &Record, fields: &Fields) {
     let client = &record.client;
     if client.trusted {
         let known: Vec<_> = headers.get_all(&X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
@@ -284,9 +284,9 @@ fn forwarded(headers: &mut HeaderMap, record: &Record, names: &Names) {
     let asked = headers.get(HOST).cloned();
     if asked.is_none() {
         // An HTTP/1.0 client need not say which host it means; an HTTP/1.1 upstream has to be told one.
-        headers.insert(HOST, names.authority.clone());
+        headers.insert(HOST, fields.authority.clone());
     }
     if !client.trusted || !headers.contains_key(&X_FORWARDED_HOST) {
-        headers.insert(&X_FORWARDED_HOST, asked.unwrap_or_else(|| names.authority.clone()));
+        headers.insert(&X_FORWARDED_HOST, asked.unwrap_or_else(|| fields.authority.clone()));
     }
 }

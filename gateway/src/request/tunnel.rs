@@ -55,7 +55,7 @@ pub async fn open(
     head.version = Version::HTTP_11;
     headers::strip_hop_by_hop(&mut head.headers);
     ask(&mut head.headers);
-    served_by(&mut head.headers, lease.names(), &record);
+    served_by(&mut head.headers, lease.fields(), &record);
     let Some((socket, early, open)) = lease.upgraded().await else {
         return Err(Error::Exchange(ExchangeError::Closed));
     };

@@ -138,7 +138,8 @@ impl Connection {
         self.drive(cx).is_pending() && self.sender.is_ready()
     }
 
-    /// The same for the next request. Where the last exchange was seen to its end, and the runtime has not called since, there is nothing to look at.
+    /// The same for the next request. Where the last exchange was seen to its end, and the runtime has not called since, there is nothing
+    /// to look at.
     pub(super) fn is_still_usable(&mut self, cx: &Context<'_>) -> bool {
         let is_quiet = !self.over && self.read.is_quiet() && self.sender.is_ready();
         is_quiet || self.is_usable(cx)

@@ -13,7 +13,7 @@ use super::body::Upload;
 use super::connection::{Connection, ExchangeError, Failed};
 use super::dial::{Attempt, ConnectError, Open};
 use super::shared::Stream;
-use super::slot::{Names, Slot};
+use super::slot::{Fields, Slot};
 use super::wire::Wire;
 use crate::socket::Socket;
 
@@ -151,10 +151,10 @@ impl Lease {
         Some(connection.into_socket())
     }
 
-    /// What goes into heads.
+    /// The fields that requests and answers get here.
     #[must_use]
-    pub fn names(&self) -> &Names {
-        &self.slot.names
+    pub fn fields(&self) -> &Fields {
+        &self.slot.fields
     }
 
     /// Puts the connection back into the pool: the answer has been read to its end and the request was sent whole.

@@ -27,7 +27,7 @@ pub use connection::{ExchangeError, Failed};
 pub use dial::{ConnectError, Open};
 pub use lease::{Lease, Want};
 pub use pool::Pool;
-pub use slot::Names;
+pub use slot::Fields;
 
 use crate::table::{Table, UpstreamId};
 

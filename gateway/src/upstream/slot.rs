@@ -29,10 +29,10 @@ pub(super) struct Origin {
     pub(super) swept: Cell<Instant>,
 }
 
-/// What goes into heads of an upstream's requests and answers. Each slot has its own: the table's are counted by all workers, and with
+/// The fields that an upstream's requests and answers get. Each slot has its own: the table's are counted by all workers, and with
 /// each request they would take the count's cache line from each other.
 #[derive(Debug)]
-pub struct Names {
+pub struct Fields {
     /// The upstream.
     pub served_by: HeaderValue,
     /// `host[:port]` of the endpoint.
@@ -41,7 +41,7 @@ pub struct Names {
     pub host: Option<HeaderValue>,
 }
 
-impl Names {
+impl Fields {
     fn of(upstream: &Upstream, endpoint: &Endpoint) -> Self {
         // It was parsed once: it can't fail.
         let own = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
@@ -59,7 +59,7 @@ impl Names {
 pub(super) struct Slot {
     pub(super) origin: Rc<Origin>,
     pub(super) endpoint: usize,
-    pub(super) names: Names,
+    pub(super) fields: Fields,
     pub(super) address: SocketAddr,
     pub(super) shared: Shared,
     pub(super) active: Cell<usize>,
@@ -74,7 +74,7 @@ pub(super) struct Slot {
 impl Slot {
     pub(super) fn new(origin: Rc<Origin>, endpoint: usize, address: SocketAddr) -> Rc<Self> {
         Rc::new(Self {
-            names: Names::of(&origin.upstream, &origin.upstream.endpoints[endpoint]),
+            fields: Fields::of(&origin.upstream, &origin.upstream.endpoints[endpoint]),
             origin,
             endpoint,
             address,
