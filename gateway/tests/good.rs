@@ -230,3 +230,14 @@ fn the_reference_in_docs_is_current() {
         assert!(kept == made, "{file} is not current: run `gateway schema [--markdown] > {file}`");
     }
 }
+
+#[test]
+fn every_answer_of_the_gateways_own_is_explained() {
+    let kept = fs::read_to_string(root().join("docs/errors.md")).unwrap();
+    let explained = |line: &str| line.strip_prefix("| `")?.split('`').next().map(str::to_owned);
+    let mut explained: Vec<_> = kept.lines().filter_map(explained).collect();
+    let mut reasons = gateway::request::error::Error::REASONS.to_vec();
+    explained.sort_unstable();
+    reasons.sort_unstable();
+    assert_eq!(explained, reasons);
+}

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{mpsc, watch};
 
 pub use follow::Follower;
-pub use state::{Known, Outcome};
+pub use state::{AFTER_FAILURES, Known, Outcome};
 
 use crate::metrics::UpstreamSeries;
 

@@ -13,7 +13,7 @@ pub(super) const LONGEST: Duration = Duration::from_secs(300);
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// Between two tries, at most.
-const AFTER_FAILURES: Duration = Duration::from_secs(5);
+pub const AFTER_FAILURES: Duration = Duration::from_secs(5);
 
 /// What asking for one family of addresses brought.
 #[derive(Clone, Debug, PartialEq, Eq)]

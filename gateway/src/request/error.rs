@@ -6,11 +6,12 @@
 use std::io;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use thiserror::Error;
 
 use super::body::Body;
+use crate::names::AFTER_FAILURES;
 use crate::upstream::{ConnectError, ExchangeError, Failed, UploadError};
 
 /// Names the reason of an answer that is the gateway's own.
@@ -105,6 +106,7 @@ impl Error {
         "bad_upgrade",
         "body_too_large",
         "bad_head",
+        "upstream_no_address",
     ];
 
     /// The status, and the reason's position in [`Error::REASONS`].
@@ -134,6 +136,7 @@ impl Error {
             Self::BadUpgrade => (StatusCode::BAD_REQUEST, 18),
             Self::BodyTooLarge | Self::Exchange(ExchangeError::TooLarge) => (StatusCode::PAYLOAD_TOO_LARGE, 19),
             Self::BadHead => (StatusCode::BAD_REQUEST, 20),
+            Self::Connect(ConnectError::NoAddress(..)) => (StatusCode::SERVICE_UNAVAILABLE, 21),
         }
     }
 
@@ -189,6 +192,9 @@ impl Error {
             }
             Self::BadMethod(_) => {
                 headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+            }
+            Self::Connect(ConnectError::NoAddress(..)) => {
+                headers.insert(RETRY_AFTER, AFTER_FAILURES.as_secs().into());
             }
             _ => {}
         }

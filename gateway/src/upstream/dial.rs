@@ -23,9 +23,12 @@ pub enum ConnectError {
     /// Not within `timeout.connect`. The text, which clients read too, names the upstream and not where it is.
     #[error("upstream {0} did not accept a connection in time")]
     Timeout(String),
-    /// Refused, unreachable, or its name has no address.
+    /// Refused or unreachable.
     #[error("upstream {0} can't be reached")]
     Failed(String, #[source] io::Error),
+    /// There is nowhere to connect to: every name of it was looked up in vain, for this reason.
+    #[error("upstream {0} has no address")]
+    NoAddress(String, String),
 }
 
 /// Counts a connection for as long as it lives.

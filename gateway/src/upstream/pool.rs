@@ -6,7 +6,6 @@
 //! with the last one in flight.
 
 use std::cell::{Cell, RefCell};
-use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -136,9 +135,9 @@ impl Pool {
         let error = match found {
             Ok(None) => match self.choose() {
                 Some(slot) => return Ok(slot),
-                None => ConnectError::Failed(upstream.name.clone(), io::ErrorKind::NotFound.into()),
+                None => ConnectError::NoAddress(upstream.name.clone(), "its names have changed just now".to_owned()),
             },
-            Ok(Some(why)) => ConnectError::Failed(upstream.name.clone(), io::Error::new(io::ErrorKind::NotFound, why)),
+            Ok(Some(why)) => ConnectError::NoAddress(upstream.name.clone(), why),
             Err(_) => ConnectError::Timeout(upstream.name.clone()),
         };
         tracing::warn!(upstream = upstream.name, ?error, "no address is known");

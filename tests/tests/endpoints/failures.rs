@@ -75,7 +75,9 @@ fn a_gateway_starts_while_a_name_is_unknown_and_serves_once_it_is_known() {
     let [place] = Place::on_one_port(["127.0.0.1"]);
     let gateway = gateway(&dns, &url(&place));
     let _upstream = place.serve(fine);
-    assert_refused(&gateway.get("/"), 502, "upstream_connect");
+    let refused = gateway.get("/");
+    assert_refused(&refused, 503, "upstream_no_address");
+    assert_eq!(refused.header("retry-after"), Some("5"), "by then it will have been looked up again");
     let labels = [("upstream", "films"), ("outcome", "failed")];
     assert_eq!(gateway.scrape().value("gateway_upstream_connects_total", &labels), 1.0);
     dns.say(NAME, Entry::Addresses(vec![[127, 0, 0, 1].into()], 300));
