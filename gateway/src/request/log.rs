@@ -89,6 +89,7 @@ pub struct Line {
     client: Option<IpAddr>,
     series: Option<Arc<Series>>,
     pick: Option<super::record::Pick>,
+    error: Option<&'static str>,
     generation: u64,
     status: u16,
     took: Duration,
@@ -112,6 +113,7 @@ impl Log {
             client: None,
             series: None,
             pick: None,
+            error: None,
             generation: 0,
             status: 0,
             took: Duration::ZERO,
@@ -140,6 +142,7 @@ impl Line {
         self.client = Some(record.address);
         self.series = Some(series.clone());
         self.pick = record.pick.get();
+        self.error = record.error.get();
         self.generation = record.snapshot.table.generation;
         (self.status, self.took, self.bytes) = (status, took, bytes);
         self
@@ -184,6 +187,7 @@ struct Fields<'a> {
     upstream: &'a str,
     reason: Option<&'static str>,
     bucket: Option<u16>,
+    error: Option<&'static str>,
     generation: u64,
     request_id: &'a str,
     bytes_in: u64,
@@ -203,6 +207,7 @@ fn fields(line: &Line) -> Fields<'_> {
         upstream,
         reason: line.pick.map(|pick| pick.reason.as_str()),
         bucket: line.pick.and_then(|pick| pick.bucket),
+        error: line.error,
         generation: line.generation,
         request_id: line.request_id.to_str().unwrap_or_default(),
         bytes_in: line.bytes.0,
@@ -228,9 +233,10 @@ fn as_text(line: &Line, colour: bool, text: &mut Vec<u8>) -> io::Result<()> {
     let Fields { method, path, status, route, upstream, generation, .. } = fields;
     let why = fields.reason.unwrap_or("gateway");
     let bucket = fields.bucket.map(|bucket| format!(" bucket {bucket}")).unwrap_or_default();
+    let error = fields.error.map(|error| format!(", {error}")).unwrap_or_default();
     let request_id = fields.request_id.get(..8).unwrap_or(fields.request_id);
     writeln!(
         text,
-        "{clock} {paint}{status}{plain} {milliseconds:>8.1}ms {method:<6} {path:<28} {upstream:<10} {why}{bucket}, route {route}, table {generation}, id {request_id}"
+        "{clock} {paint}{status}{plain} {milliseconds:>8.1}ms {method:<6} {path:<28} {upstream:<10} {why}{bucket}{error}, route {route}, table {generation}, id {request_id}"
     )
 }

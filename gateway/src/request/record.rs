@@ -85,6 +85,8 @@ pub struct Record {
     /// Its body ends where its last chunk says, and not after a number of bytes.
     chunked: bool,
     status: Cell<u16>,
+    /// Why the gateway answered in an upstream's place.
+    pub error: Cell<Option<&'static str>>,
     complete: Cell<bool>,
     left: Cell<bool>,
     sent: Cell<u64>,
@@ -109,6 +111,7 @@ impl Record {
             head_only: request.method() == Method::HEAD,
             chunked: request.version() == Version::HTTP_11 && request.body().size_hint().exact().is_none(),
             status: Cell::new(0),
+            error: Cell::new(None),
             complete: Cell::new(false),
             left: Cell::new(false),
             sent: Cell::new(0),
@@ -204,6 +207,7 @@ impl Record {
         }
         let (status, reason) = error.status();
         self.worker.cells().rejected(reason);
+        self.error.set(Some(error.reason()));
         self.client.linger.set(error.ends_connection());
         if status.is_server_error() {
             tracing::warn!(request_id = self.id(), reason = error.reason(), error = %error, "a request failed");

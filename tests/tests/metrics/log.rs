@@ -39,6 +39,7 @@ fn a_json_line_has_every_field_of_its_request() {
     assert_eq!(some(line("to")), [json!("all"), json!("monolith"), json!("to"), json!(200)]);
     assert_eq!(some(line("own")), [json!("own"), json!("-"), Value::Null, json!(418)]);
     assert_eq!(some(line("none")), [json!("-"), json!("-"), Value::Null, json!(404)]);
+    assert_eq!([line("none")["error"].clone(), line("own")["error"].clone()], [json!("no_route"), Value::Null]);
     assert_eq!(some(line("off")), [json!("off"), json!("monolith"), json!("disabled"), json!(200)]);
     assert_eq!(lines(&gateway).len(), 5, "one line a request");
 }
