@@ -45,10 +45,11 @@ else
   fi
   order=""
   if [ "$host" = x86_64-unknown-linux-gnu ]; then # there the toolchain's own linker is LLVM's, which takes an order
-    # What every gateway needs lies before what only some do, so that it is all that one at rest has in memory.
+    # What every gateway needs lies before what only some do, so that it is all that one at rest has in memory. Of that the profile
+    # does not know the standard library's and C's: they were written down by tests/bench/functions.
     busiest "$profile" >"$profile.all"
     busiest "$profile.start" | grep -xFf - "$profile.all" >"$profile.first"
-    { cat "$profile.first"; grep -vxFf "$profile.first" "$profile.all"; } >"$profile.order"
+    { cat "$profile.first" tests/tools/functions.txt; grep -vxFf "$profile.first" "$profile.all"; } >"$profile.order"
     order="-Clink-arg=-Wl,--symbol-ordering-file=$profile.order,--no-warn-symbol-ordering"
   fi
   echo "the gateway, by that profile" >&2

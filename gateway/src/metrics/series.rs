@@ -28,28 +28,39 @@ pub(super) fn add(cell: &AtomicU64, amount: u64) {
 }
 
 /// One block of cells for each worker.
+///
+/// Among ten thousand routes nothing of a series is in the processor's cache, and each cache line that a request needs is waited for:
+/// hence the order of what lies here, and that a machine's usual number of workers finds its blocks in one line.
 #[derive(Debug)]
-struct PerWorker<T>(Box<[OnceLock<Box<T>>]>);
+#[repr(C, align(64))]
+struct PerWorker<T> {
+    first: [OnceLock<Box<T>>; 4],
+    others: Box<[OnceLock<Box<T>>]>,
+}
 
 impl<T: Default> PerWorker<T> {
     fn new(workers: usize) -> Self {
-        Self((0..workers).map(|_| OnceLock::new()).collect())
+        let first = <[OnceLock<Box<T>>; 4]>::default();
+        Self { others: (first.len()..workers).map(|_| OnceLock::new()).collect(), first }
     }
 
     fn of(&self, worker: usize) -> &T {
-        self.0[worker].get_or_init(Box::default)
+        let block = self.first.get(worker).unwrap_or_else(|| &self.others[worker - self.first.len()]);
+        block.get_or_init(Box::default)
     }
 
     fn sum(&self, cell: impl Fn(&T) -> &AtomicU64) -> u64 {
-        self.0.iter().filter_map(OnceLock::get).fold(0, |sum, block| sum.wrapping_add(cell(block).load(Relaxed)))
+        let blocks = self.first.iter().chain(&self.others).filter_map(OnceLock::get);
+        blocks.fold(0, |sum, block| sum.wrapping_add(cell(block).load(Relaxed)))
     }
 }
 
-/// A histogram's cells: one per bound, one above the last, and the sum in nanoseconds.
+/// A histogram's cells: the sum in nanoseconds, one per bound and one above the last. Most requests are fast: theirs lie in the first line.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Histogram {
-    buckets: [AtomicU64; BOUNDS.len() + 1],
     nanos: AtomicU64,
+    buckets: [AtomicU64; BOUNDS.len() + 1],
 }
 
 impl Histogram {
@@ -68,6 +79,7 @@ pub(super) enum Timing {
 }
 
 #[derive(Debug, Default)]
+#[repr(C, align(64))]
 struct RequestCells {
     codes: [AtomicU64; CODES.len()],
     picks: [AtomicU64; Reason::OF_SPLITS.len()],

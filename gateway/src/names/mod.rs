@@ -95,7 +95,10 @@ impl Names {
             }
         }
         let made = Arc::new(Addresses { hosts, known: watch::Sender::new(known), series: series.clone() });
-        all.retain(|_, known| known.strong_count() > 0);
+        // Before the map grows, and so not for each of ten thousand.
+        if all.len() == all.capacity() {
+            all.retain(|_, known| known.strong_count() > 0);
+        }
         all.insert(series.upstream.clone(), Arc::downgrade(&made));
         // Where nobody follows, as in a check, nothing is looked up.
         let _nobody = self.wanted.send(Arc::downgrade(&made));

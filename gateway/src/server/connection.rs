@@ -51,8 +51,8 @@ pub(super) struct Link {
 impl Link {
     pub(super) fn new(peer: IpAddr, is_tls: bool, seat: Seat) -> Self {
         let worker = seat.worker().clone();
-        let first = worker.server.keepalive.unwrap_or(IDLE_LOOK);
-        let client = Client::new(peer, &worker.server.trusted_proxies, is_tls, Instant::now() + first);
+        let first_look = worker.server.keepalive.unwrap_or(IDLE_LOOK);
+        let client = Client::new(peer, &worker.server.trusted_proxies, is_tls, first_look);
         Self { client: Rc::new(client), worker, seat }
     }
 }

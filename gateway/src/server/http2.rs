@@ -142,7 +142,8 @@ impl Streams {
 impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
         let clock = Lent { clock: self.0.next.take(), home: self.0.clone() };
-        drop(spawn_local(Timed { stream, clock }));
+        // Boxed, because a task is moved several times on its way to the runtime.
+        drop(spawn_local(Box::pin(Timed { stream, clock })));
     }
 }
 

@@ -217,7 +217,8 @@ impl Seats {
 
     fn serve(&self, stream: tokio::net::TcpStream, peer: SocketAddr, admitted: Admitted) {
         let seat = self.connections.seat(self.worker.clone(), admitted);
-        spawn_local(serve(stream, peer, seat, self.entrance.clone()));
+        // Boxed, because a task is moved several times on its way to the runtime.
+        spawn_local(Box::pin(serve(stream, peer, seat, self.entrance.clone())));
     }
 
     /// Clients that connected before the listener closes are served. The system is asked, not the runtime, which may not have

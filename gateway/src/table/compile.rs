@@ -114,8 +114,9 @@ impl Plan {
     /// counting where they were.
     #[must_use]
     pub fn into_table(self, previous: Option<&Table>, metrics: &Metrics, names: &Names) -> Table {
-        let upstreams =
-            self.upstreams.into_iter().map(|planned| planned.make(previous, metrics, names)).collect::<Vec<_>>();
+        let known = previous.map(known).unwrap_or_default();
+        let upstreams: Vec<_> =
+            self.upstreams.into_iter().map(|planned| planned.make(&known, metrics, names)).collect();
         let counters = previous.map(counters).unwrap_or_default();
         let routes: Vec<Route> =
             self.routes.into_iter().map(|planned| planned.make(&upstreams, &counters, metrics)).collect();
@@ -149,7 +150,9 @@ fn counters(table: &Table) -> Counters<'_> {
     named.collect()
 }
 
-/// The previous table's upstream of this name, if its settings are still these.
-fn unchanged(previous: Option<&Table>, wanted: &Upstream) -> Option<Arc<Upstream>> {
-    previous?.upstreams.iter().find(|known| known.same_settings(wanted)).map(Arc::clone)
+/// A table's upstreams by name.
+type Known<'a> = HashMap<&'a str, &'a Arc<Upstream>>;
+
+fn known(table: &Table) -> Known<'_> {
+    table.upstreams.iter().map(|upstream| (upstream.name.as_str(), upstream)).collect()
 }

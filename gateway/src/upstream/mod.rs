@@ -16,6 +16,7 @@ mod slot;
 mod wire;
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -82,11 +83,11 @@ impl Snapshots {
 
     fn renew(&self, table: Arc<Table>) -> Snapshot {
         let last = self.current.borrow();
-        let kept = |upstream| last.pools.iter().find(|pool| Arc::ptr_eq(pool.upstream(), upstream)).cloned();
-        let pools = table
-            .upstreams
-            .iter()
-            .map(|upstream| kept(upstream).unwrap_or_else(|| Pool::new(upstream.clone(), self.worker)));
+        let kept: HashMap<_, _> = last.pools.iter().map(|pool| (Arc::as_ptr(pool.upstream()), pool)).collect();
+        let pools = table.upstreams.iter().map(|upstream| match kept.get(&Arc::as_ptr(upstream)) {
+            Some(pool) => Rc::clone(pool),
+            None => Pool::new(upstream.clone(), self.worker),
+        });
         Snapshot { pools: pools.collect(), generation: table.generation.into(), table }
     }
 

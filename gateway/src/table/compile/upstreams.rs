@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use super::Known;
 use super::routes::PlannedRoute;
 use super::timeouts::Layer;
 use super::upstream_tls::{self, PlannedTls};
@@ -18,7 +19,7 @@ use crate::table::file::name::{Name, Named};
 use crate::table::file::read::At;
 use crate::table::file::upstream::{Host, Upstream as Written, UpstreamSettings};
 use crate::table::problem::{Problem, Problems};
-use crate::table::{Endpoint, HostHeader, Protocol, Table, Timeouts, Upstream};
+use crate::table::{Endpoint, HostHeader, Protocol, Timeouts, Upstream};
 
 /// Shorter than the 60 s after which common servers close, so that a pooled connection is rarely a dead one.
 const KEEPALIVE: Duration = Duration::from_secs(55);
@@ -126,8 +127,8 @@ impl PlannedUpstream {
         }
     }
 
-    /// The previous table's upstream where nothing about it changed, else a new one.
-    pub(super) fn make(self, previous: Option<&Table>, metrics: &Metrics, names: &Names) -> Arc<Upstream> {
+    /// The one of this name that is known, where nothing about it changed, else a new one.
+    pub(super) fn make(self, known: &Known<'_>, metrics: &Metrics, names: &Names) -> Arc<Upstream> {
         let series = metrics.upstream(&self.name);
         let made = Upstream {
             addresses: names.addresses(&series, self.endpoints.iter().map(|endpoint| endpoint.host.as_str())),
@@ -141,6 +142,9 @@ impl PlannedUpstream {
             keepalive: self.keepalive,
             timeouts: self.timeouts,
         };
-        super::unchanged(previous, &made).unwrap_or_else(|| Arc::new(made))
+        match known.get(made.name.as_str()) {
+            Some(known) if known.same_settings(&made) => Arc::clone(known),
+            _ => Arc::new(made),
+        }
     }
 }
