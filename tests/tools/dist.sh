@@ -39,18 +39,20 @@ else
     echo "its work, for a profile" >&2
     raw="$(mktemp -d)"; trap 'rm -rf "$raw"' EXIT
     LLVM_PROFILE_FILE="$raw/%p-%m.profraw" tests/bench/train "$target/pgo/$built" >&2
-    rm -f "$target"/pgo/*.profdata*
+    rm -f "$target"/pgo/*.profdata* "$target"/pgo/*.order
     "$profdata" merge -o "$profile" "$raw"
     "$profdata" merge -o "$profile.start" "$raw"/start-*
   fi
   order=""
   if [ "$host" = x86_64-unknown-linux-gnu ]; then # there the toolchain's own linker is LLVM's, which takes an order
-    # What every gateway needs lies before what only some do, so that it is all that one at rest has in memory. Of that the profile
-    # does not know the standard library's and C's: they were written down by tests/bench/functions.
+    # What every gateway needs lies before what only some do, so that it is all that one at rest has in memory. What the
+    # profile did not see of that was written down by tests/bench/functions.
     busiest "$profile" >"$profile.all"
     busiest "$profile.start" | grep -xFf - "$profile.all" >"$profile.first"
     { cat "$profile.first" tests/tools/functions.txt; grep -vxFf "$profile.first" "$profile.all"; } >"$profile.order"
-    order="-Clink-arg=-Wl,--symbol-ordering-file=$profile.order,--no-warn-symbol-ordering"
+    ordered="$target/pgo/$(cksum <"$profile.order" | cut -d' ' -f1).order" # by what it says, so that cargo sees another one
+    mv "$profile.order" "$ordered"
+    order="-Clink-arg=-Wl,--symbol-ordering-file=$ordered,--no-warn-symbol-ordering"
   fi
   echo "the gateway, by that profile" >&2
   build "$target" "-Cprofile-use=$profile" "$static" "$order"
