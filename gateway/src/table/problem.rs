@@ -35,15 +35,15 @@ impl Span {
     }
 }
 
-impl From<serde_saphyr::Location> for Span {
-    fn from(location: serde_saphyr::Location) -> Self {
-        let narrow = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
-        let span = location.span();
+impl From<granit_parser::Span> for Span {
+    fn from(span: granit_parser::Span) -> Self {
+        let narrow = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        let bytes = span.byte_range().unwrap_or_default();
         Self {
-            line: narrow(location.line()).max(1),
-            column: narrow(location.column()).max(1),
-            start: narrow(span.byte_offset().unwrap_or(0)),
-            len: narrow(span.byte_len().unwrap_or(0)),
+            line: narrow(span.start.line()).max(1),
+            column: narrow(span.start.col() + 1),
+            start: narrow(bytes.start),
+            len: narrow(bytes.len()),
         }
     }
 }

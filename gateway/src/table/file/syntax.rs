@@ -1,60 +1,74 @@
-//! What serde-saphyr refused, as a problem of ours: same place, and a hint for the slips that people make most.
+//! Why a text is not a tree: a message, a place, and a hint for the slips that people make most.
 
-use serde_saphyr::budget::BudgetBreach;
-use serde_saphyr::{Error, MessageFormatter as _, UserMessageFormatter};
+use granit_parser::{ErrorKind, ScanError};
+use thiserror::Error;
 
 use crate::table::problem::{Problem, Span, lines};
 
-/// The first syntax error, duplicate key or exceeded limit.
-pub(super) fn problem(error: &Error, text: &str) -> Problem {
-    let span = error.location().map_or(Span::start(), |location| place(location.into(), text));
-    let error = innermost(error);
-    let mut problem = Problem::error(span, message(error));
-    if let Some(help) = help(error, &problem.message, span, text) {
+/// What a routes file may not be, whatever its keys mean.
+#[derive(Debug, Error)]
+pub(super) enum Refusal {
+    #[error("{}", message(.0))]
+    Syntax(ScanError),
+    #[error("the key `{0}` is here twice")]
+    Twice(String),
+    #[error("a key must be a word")]
+    Key,
+    #[error("the tag `{0}` means nothing here")]
+    Tag(String),
+    #[error("expected a map to merge, or a list of maps")]
+    Merge,
+    #[error("an alias can't stand inside of what it names")]
+    Itself,
+    #[error("aliases unfold to more than a routes file may hold")]
+    Unfolded,
+    #[error("maps and lists are nested deeper here than in any routes file")]
+    Deep,
+    #[error("the file has more keys and values than the {0} that are read")]
+    Large(usize),
+    #[error("not YAML: the text ends inside of a value")]
+    Ended,
+    #[error("a routes file is one YAML document; here a second one begins")]
+    Second,
+}
+
+impl Refusal {
+    /// As a problem at this place.
+    pub(super) fn at(self, span: Span) -> Box<Problem> {
+        let mut problem = Problem::error(span, self.to_string());
+        match self {
+            Self::Twice(_) => problem.help("keep one of them"),
+            Self::Itself => problem.help("write out what is meant"),
+            Self::Tag(_) => problem.help("leave it out: a key says by itself what it holds"),
+            _ => &mut problem,
+        };
+        Box::new(problem)
+    }
+}
+
+/// What the parser refused, where it stands in this text.
+pub(super) fn problem(error: ScanError, text: &str) -> Box<Problem> {
+    let span = place(&error, text);
+    let help = help(&error, span, text);
+    let mut problem = Refusal::Syntax(error).at(span);
+    if let Some(help) = help {
         problem.help(help);
     }
     problem
 }
 
-/// What went wrong, without the alias that it went wrong in.
-fn innermost(error: &Error) -> &Error {
-    match error.without_snippet() {
-        Error::AliasError { error, .. } => innermost(error),
-        other => other,
+fn message(error: &ScanError) -> String {
+    match error.kind() {
+        ErrorKind::UnknownAnchor => "`*` begins an alias, and there is no anchor of this name".to_owned(),
+        _ => format!("not YAML: {}", error.info()),
     }
 }
 
-fn message(error: &Error) -> String {
-    match error {
-        Error::DuplicateMappingKey { key: Some(key), .. } => format!("the key `{key}` is here twice"),
-        Error::DuplicateMappingKey { key: None, .. } => "a key is here twice".to_owned(),
-        Error::UnknownAnchor { .. } => "`*` begins an alias, and there is no anchor of this name".to_owned(),
-        Error::MultipleDocuments { .. } | Error::Budget { breach: BudgetBreach::Documents { .. }, .. } => {
-            "a routes file is one YAML document; here a second one begins".to_owned()
-        }
-        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
-            "maps and lists are nested deeper here than in any routes file".to_owned()
-        }
-        Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. }
-        | Error::AliasExpansionLimitExceeded { .. }
-        | Error::Budget { breach: BudgetBreach::RecordedAnchorEvents { .. } | BudgetBreach::Aliases { .. }, .. } => {
-            "aliases unfold to more than a routes file may hold".to_owned()
-        }
-        Error::Budget { breach, .. } => format!("the file is larger than a routes file may be ({breach:?})"),
-        Error::NullIntoString { .. } | Error::Unexpected { expected: "string scalar", .. } => {
-            "a key must be a word".to_owned()
-        }
-        other => format!("not YAML: {}", UserMessageFormatter.format_message(other)),
-    }
-}
-
-fn help(error: &Error, message: &str, span: Span, text: &str) -> Option<String> {
+fn help(error: &ScanError, span: Span, text: &str) -> Option<&'static str> {
     let (_, line) = lines(text).nth(span.line as usize - 1).unwrap_or_default();
-    let help = match error {
-        Error::DuplicateMappingKey { .. } => "keep one of them",
-        Error::UnknownAnchor { .. } => "a value that begins with `*` needs quotes: \"*.example.com\"",
-        Error::Budget { .. } => return None,
+    let message = error.info();
+    Some(match error.kind() {
+        ErrorKind::UnknownAnchor => "a value that begins with `*` needs quotes: \"*.example.com\"",
         _ if line.contains('\t') => "indent with spaces; YAML refuses tabs",
         _ if line.contains('{') && line.contains("${") => {
             "inside `{…}` a value with `${…}` needs quotes: \"${NAME:-50}\""
@@ -64,21 +78,17 @@ fn help(error: &Error, message: &str, span: Span, text: &str) -> Option<String> 
             "the keys of one map begin in the same column; a value with `: ` in it needs quotes"
         }
         _ => return None,
-    };
-    Some(help.to_owned())
+    })
 }
 
-/// The parser's place, moved to where there is text, with its byte offset where the parser gave none.
-fn place(span: Span, text: &str) -> Span {
+/// The parser's place, moved to where there is text.
+fn place(error: &ScanError, text: &str) -> Span {
     let narrow = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-    let last = narrow(lines(text).count().max(1));
-    let line = span.line.min(last);
-    let (before, content) = lines(text).nth(line as usize - 1).unwrap_or_default();
+    let (at, count) = (error.marker(), lines(text).count().max(1));
+    let line = at.line().clamp(1, count);
+    let (before, content) = lines(text).nth(line - 1).unwrap_or_default();
     let end = content.chars().count() + 1;
-    let column = if span.line > last { end } else { end.min(span.column as usize) };
-    if span.len > 0 {
-        return Span { line, column: narrow(column), ..span };
-    }
+    let column = if at.line() > count { end } else { end.min(at.col() + 1) };
     let within: usize = content.chars().take(column - 1).map(char::len_utf8).sum();
-    Span { line, column: narrow(column), start: narrow(before + within), len: 1 }
+    Span { line: narrow(line), column: narrow(column), start: narrow(before + within), len: 1 }
 }

@@ -1,14 +1,12 @@
 //! The YAML text as a tree whose every key and value knows where it stands.
 //!
-//! First step of the cold path: text → [`Node`]. serde-saphyr parses (its budgets bound depth, aliases and size, and it
-//! refuses duplicate keys); nothing here knows what a route is.
+//! First step of the cold path: text → [`Node`]. granit-parser says what stands where, and the tree is made of its events: serde
+//! would give each word a type first, which nobody here asks for, and take as long again. Nothing here knows what a route is.
 
-use std::fmt;
+use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
+use granit_parser::{Event, Parser, ScalarStyle, StrInput, Tag};
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::Spanned;
-use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
-
+use super::syntax::{self, Refusal};
 use crate::table::environment::Filled;
 use crate::table::problem::{Problem, Span};
 
@@ -21,10 +19,7 @@ const MAX_DEPTH: usize = 24;
 /// Keys, values, maps and lists in one file.
 const MAX_NODES: usize = 1_000_000;
 
-/// Aliases and merge keys in one file.
-const MAX_ALIASES: usize = 10_000;
-
-/// What all of them may unfold to, in parser events.
+/// How many of them all anchors may name, and all aliases unfold to.
 const MAX_UNFOLDED: usize = 200_000;
 
 /// A value and where it stands.
@@ -58,8 +53,6 @@ pub struct Scalar {
     pub plain: bool,
     /// What the environment put into it.
     pub filled: Option<Box<Filled>>,
-    /// Where its text stands: elsewhere than the node, if that is an alias.
-    written: Span,
 }
 
 impl Scalar {
@@ -92,132 +85,166 @@ pub fn parse(text: &str) -> Result<Node, Box<Problem>> {
         let size = format!("the file has {} bytes; at most {MAX_BYTES} are read", text.len());
         return Err(Box::new(Problem::error(Span::start(), size)));
     }
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_depth: MAX_DEPTH,
-            max_nodes: MAX_NODES,
-            max_events: 2 * MAX_NODES,
-            max_documents: 1,
-            max_aliases: MAX_ALIASES,
-            max_merge_keys: MAX_ALIASES,
-            max_recorded_anchor_events: MAX_UNFOLDED,
-        },
-        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_UNFOLDED },
-        duplicate_keys: DuplicateKeyPolicy::Error,
-        non_finite_float_policy: NonFiniteFloatPolicy::AsString,
-        reject_unsupported_tags: true,
-        strict_booleans: true,
-        with_snippet: false,
-    };
-    let mut tree: Node = serde_saphyr::from_str_with_options(text, options)
-        .map_err(|error| Box::new(super::syntax::problem(&error, text)))?;
-    settle(&mut tree, text);
-    Ok(tree)
+    let options = granit_parser::options! { emit_comments: false };
+    let events = Parser::new_from_str_with_options(text, options);
+    Reader { text, events, anchors: HashMap::new(), nodes: 0, unfolded: 0 }.document()
 }
 
-/// Gives every scalar its text as written: the typed visit of a plain `20.50` or `0x10` has lost it.
-fn settle(node: &mut Node, text: &str) {
-    match &mut node.value {
-        Value::Scalar(scalar) => {
-            let written = scalar.written.slice(text);
-            if scalar.plain {
-                written.clone_into(&mut scalar.text);
-            } else {
-                scalar.plain = written == scalar.text;
+struct Reader<'a> {
+    text: &'a str,
+    events: Parser<'a, StrInput<'a>>,
+    /// What anchors name, by the parser's number for them, once it has ended.
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+    unfolded: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn document(mut self) -> Result<Node, Box<Problem>> {
+        let mut tree = Node { span: Span::start(), value: Value::Scalar(Scalar::word(String::new())) };
+        let mut documents = 0;
+        loop {
+            match self.next()? {
+                (Event::StreamStart | Event::DocumentEnd, _) => {}
+                (Event::StreamEnd, _) => return Ok(tree),
+                (Event::DocumentStart(..), span) if documents == 1 => return Err(Refusal::Second.at(span)),
+                (Event::DocumentStart(..), _) => documents = 1,
+                (event, span) => tree = self.node(event, span, 0)?,
             }
         }
-        Value::List(items) => items.iter_mut().for_each(|item| settle(item, text)),
-        Value::Map(entries) => {
-            if let (0, Some((first, _))) = (node.span.len, entries.first()) {
-                node.span = first.span;
-            }
-            entries.iter_mut().for_each(|(_, value)| settle(value, text));
-        }
-        Value::Broken => {}
     }
-}
 
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = Spanned::<Value>::deserialize(deserializer)?;
-        let mut node = Self { span: Span::from(spanned.referenced), value: spanned.value };
-        if let Value::Scalar(scalar) = &mut node.value {
-            scalar.written = Span::from(spanned.defined);
+    fn next(&mut self) -> Result<(Event<'a>, Span), Box<Problem>> {
+        match self.events.next_event() {
+            Some(Ok((event, span))) => Ok((event, span.into())),
+            Some(Err(error)) => Err(syntax::problem(error, self.text)),
+            None => Ok((Event::StreamEnd, Span::start())),
+        }
+    }
+
+    /// The value that begins with this event.
+    fn node(&mut self, event: Event<'a>, mut span: Span, depth: usize) -> Result<Node, Box<Problem>> {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return Err(Refusal::Large(MAX_NODES).at(span));
+        }
+        if depth >= MAX_DEPTH {
+            return Err(Refusal::Deep.at(span));
+        }
+        let (value, anchor) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain && !is_text(tag.as_deref(), span)?;
+                let text = if span.len == 0 { String::new() } else { text.into_owned() }; // the parser puts a `~` where nothing is
+                (Value::Scalar(Scalar { text, plain, filled: None }), anchor)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                is_text(tag.as_deref(), span)?;
+                (Value::List(self.list(depth)?), anchor)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                is_text(tag.as_deref(), span)?;
+                let entries = self.map(depth)?;
+                if let (0, Some((first, _))) = (span.len, entries.first()) {
+                    span = first.span; // a map without braces begins with its first key
+                }
+                (Value::Map(entries), anchor)
+            }
+            Event::Alias(anchor) => {
+                let named = self.anchors.remove(&anchor).ok_or_else(|| Refusal::Itself.at(span))?;
+                self.unfold(&named, span, depth)?;
+                let node = Node { span, value: named.value.clone() };
+                self.anchors.insert(anchor, named);
+                return Ok(node);
+            }
+            _ => return Err(Refusal::Ended.at(span)),
+        };
+        let node = Node { span, value };
+        if anchor != 0 {
+            self.unfold(&node, span, depth)?;
+            self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
     }
-}
 
-impl<'de> Deserialize<'de> for Key {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let spanned = Spanned::<String>::deserialize(deserializer)?;
-        Ok(Self { span: Span::from(spanned.referenced), text: spanned.value })
-    }
-}
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
-    }
-}
-
-struct ValueVisitor;
-
-impl ValueVisitor {
-    /// A scalar that YAML gave a type; [`settle`] fills in its text.
-    fn typed() -> Value {
-        Value::Scalar(Scalar { plain: true, ..Scalar::default() })
-    }
-}
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any YAML value")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
-        Ok(Self::typed())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
-        Ok(Self::typed())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
-        Ok(Self::typed())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok(Self::typed())
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Self::typed())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Scalar(Scalar::text(text.to_owned())))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::Scalar(Scalar::text(text)))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
+    fn list(&mut self, depth: usize) -> Result<Vec<Node>, Box<Problem>> {
         let mut items = Vec::new();
-        while let Some(item) = access.next_element()? {
-            items.push(item);
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(items),
+                (event, span) => items.push(self.node(event, span, depth + 1)?),
+            }
         }
-        Ok(Value::List(items))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = access.next_entry()? {
-            entries.push(entry);
+    /// A map's own entries, and behind them those that `<<` merges into it, where it has none of that name.
+    fn map(&mut self, depth: usize) -> Result<Vec<(Key, Node)>, Box<Problem>> {
+        let (mut entries, mut merged) = (Vec::new(), Vec::new());
+        loop {
+            let (event, span) = match self.next()? {
+                (Event::MappingEnd, _) => break,
+                begun => begun,
+            };
+            let Value::Scalar(key) = self.node(event, span, depth + 1)?.value else {
+                return Err(Refusal::Key.at(span));
+            };
+            let (event, at) = self.next()?;
+            let value = self.node(event, at, depth + 1)?;
+            match key {
+                key if key.is_null() => return Err(Refusal::Key.at(span)),
+                key if key.plain && key.text == "<<" => merged.push(value),
+                key => entries.push((Key { text: key.text, span }, value)),
+            }
         }
-        Ok(Value::Map(entries))
+        let mut names = HashSet::with_capacity(entries.len());
+        if let Some((again, _)) = entries.iter().find(|(key, _)| !names.insert(key.text.as_str())) {
+            return Err(Refusal::Twice(again.text.clone()).at(again.span));
+        }
+        if !merged.is_empty() {
+            merge(&mut entries, merged)?;
+        }
+        Ok(entries)
+    }
+
+    /// Counts what an anchor or an alias at this place copies.
+    fn unfold(&mut self, node: &Node, span: Span, depth: usize) -> Result<(), Box<Problem>> {
+        self.unfolded += 1;
+        if self.unfolded > MAX_UNFOLDED {
+            return Err(Refusal::Unfolded.at(span));
+        }
+        if depth >= MAX_DEPTH {
+            return Err(Refusal::Deep.at(span));
+        }
+        match &node.value {
+            Value::List(items) => items.iter().try_for_each(|item| self.unfold(item, span, depth + 1)),
+            Value::Map(entries) => entries.iter().try_for_each(|(_, value)| self.unfold(value, span, depth + 1)),
+            Value::Scalar(_) | Value::Broken => Ok(()),
+        }
+    }
+}
+
+/// Adds what `<<` merges into a map, where the map has no key of that name; what was merged first counts.
+fn merge(entries: &mut Vec<(Key, Node)>, merged: Vec<Node>) -> Result<(), Box<Problem>> {
+    let mut names: HashSet<String> = entries.iter().map(|(key, _)| key.text.clone()).collect();
+    for Node { span, value } in merged {
+        let maps = match value {
+            Value::List(maps) => maps,
+            value => vec![Node { span, value }],
+        };
+        for Node { span, value } in maps {
+            let Value::Map(more) = value else { return Err(Refusal::Merge.at(span)) };
+            let new = more.into_iter().filter(|(key, _)| names.insert(key.text.clone()));
+            entries.extend(new.map(|(key, value)| (Key { span, ..key }, Node { span, ..value })));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a tag makes text of a word that looks like a number or nothing; YAML's other tags say what a key says by itself.
+fn is_text(tag: Option<&Tag>, span: Span) -> Result<bool, Box<Problem>> {
+    let Some(tag) = tag else { return Ok(false) };
+    match tag.core_suffix() {
+        Some(kind) => Ok(kind == "str"),
+        None if tag.original() == "!" => Ok(true),
+        None => Err(Refusal::Tag(tag.original()).at(span)),
     }
 }
