@@ -24,5 +24,5 @@ pub fn stack(worker: Rc<Worker>) -> impl Service<Arrived, Response = Response<Co
         .layer(stage(vet)) // refuses what other hops could read differently, before anything is decided by it
         .layer(stage(route)) // finds the route in the table that the record loaded
         .layer(stage(assign)) // chooses the upstream, from the request as it came
-        .service(service_fn(forward)) // takes the hop's headers out, puts ours in, and streams both ways
+        .service(service_fn(|assigned| Box::pin(forward(assigned)))) // takes the hop's headers out, puts ours in, and streams both ways
 }

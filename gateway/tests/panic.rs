@@ -47,7 +47,7 @@ async fn serve(stream: DuplexStream, worker: Rc<Worker>) {
     let layers = record::layer(worker).layer(tower::service_fn(|begun: Begun| {
         let path = begun.request.uri().path().to_owned();
         assert_ne!(path, "/at-once", "a bug, at once");
-        inner(path)
+        Box::pin(inner(path))
     }));
     let client = Rc::new(Client::new([127, 0, 0, 1].into(), &[], false, Duration::ZERO));
     let service = service_fn(|request| {

@@ -13,72 +13,104 @@ use hyper::body::Incoming;
 
 use super::body::Body;
 use super::error::Error;
+use super::headers::{self, Found};
 use super::record::Record;
 use super::stage::Outcome;
-use super::{Assigned, headers, tunnel};
+use super::{Assigned, tunnel};
 use crate::clock::{after, earlier};
-use crate::table::Timeouts;
-use crate::upstream::{Download, ExchangeError, Failed, Fields, Lease, Transfer, Upload, Want};
+use crate::table::{Route, Timeouts};
+use crate::upstream::{Download, ExchangeError, Failed, Fields, Lease, Pool, Upload, Want};
 
 /// Names the upstream that answered.
 static X_SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 
 /// Forwards a request and waits for the head of the answer.
+///
+/// Each request waits in one of these, and carries what any of its awaits may need: what is large is made and given away between two of
+/// them, or boxed where it is rare.
 pub async fn forward(assigned: Assigned) -> Outcome {
     let Assigned { mut request, record, found, route, upstream } = assigned;
     let snapshot = &record.snapshot;
     let (pool, route) = (snapshot.pool(upstream), snapshot.table.route(route));
-    let timeouts = route.timeouts;
     if request.body().size_hint().lower() > route.max_body {
         return Err(Error::BodyTooLarge);
     }
     let client_side = tunnel::is_websocket(&request).then(|| hyper::upgrade::on(&mut *request));
     let mut lease = pool.lease(if client_side.is_some() { Want::Upgrade } else { Want::Any }).await?;
-    let (mut head, body) = request.into_parts();
-    let version = head.version;
-    headers::strip(&mut head, &found, !body.is_end_stream());
-    if client_side.is_some() {
-        tunnel::ask(&mut head.headers);
+    let limit = |cx: &mut Context<'_>| overdue(cx, &record, &route.timeouts);
+    let replay;
+    let first = {
+        let outbound;
+        (outbound, replay) = prepare(*request, &found, &record, route, &lease, client_side.is_some());
+        lease.exchange(outbound, limit)
     }
-    let (body, upload) = Upload::new(body, version, route.max_body);
-    if let Some(upload) = &upload {
-        // Set once: a request has one upload.
-        let _first = record.upload.set(upload.clone());
-    }
-    let replay = (lease.is_reused() && upload.is_none() && is_idempotent(&head.method)).then(|| Replay::of(&head));
-    headers::add(&mut head.headers, &found, &record, lease.fields());
-    let mut request = Request::from_parts(head, body);
-    if let (Some(upload), true) = (&upload, found.expects) {
-        upload.expect(&mut request);
-    }
-    let limit = |cx: &mut Context<'_>| overdue(cx, &record, upload.as_deref(), &timeouts);
-    let first = lease.exchange(request, limit).await;
-    let response = match first {
+    .await;
+    let (response, lease) = match first {
         Err(Stopped::Failed(failed)) if lease.is_reused() => {
-            lease = pool.lease(Want::Fresh).await?;
-            let again = match (failed.unsent, replay) {
-                (Some(mut unsent), _) => {
-                    headers::host_for(unsent.headers_mut(), lease.fields());
-                    *unsent
-                }
-                (None, Some(replay)) if matches!(failed.error, ExchangeError::Closed) => {
-                    let mut again = replay.request();
-                    headers::add(again.headers_mut(), &found, &record, lease.fields());
-                    again
-                }
-                _ => return Err(Error::Exchange(failed.error)),
-            };
-            pool.upstream().series.retried(record.worker.index);
-            Box::pin(lease.exchange(again, limit)).await?
+            Box::pin(send_again(failed, replay, pool, &found, &record, limit)).await?
         }
-        first => first?,
+        first => (first?, lease),
     };
     record.first_byte();
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let Some(client_side) = client_side else { return Err(Error::Exchange(ExchangeError::Unasked)) };
-        return tunnel::open(response, lease, client_side, timeouts.idle, record.clone()).await;
+        return Box::pin(tunnel::open(response, lease, client_side, route.timeouts.idle, record.clone())).await;
     }
-    answer(response, lease, upload.as_deref(), &timeouts, &record)
+    answer(response, lease, &route.timeouts, &record)
+}
+
+/// Sends a request for the second time, on a fresh connection, where it can be.
+async fn send_again(
+    failed: Failed,
+    replay: Option<Replay>,
+    pool: &Pool,
+    found: &Found,
+    record: &Record,
+    limit: impl FnMut(&mut Context<'_>) -> Poll<Stopped>,
+) -> Result<(Response<Incoming>, Lease), Error> {
+    let (mut request, is_bare) = match (failed.unsent, replay) {
+        (Some(unsent), _) => (*unsent, false),
+        (None, Some(replay)) if matches!(failed.error, ExchangeError::Closed) => (replay.request(), true),
+        _ => return Err(Error::Exchange(failed.error)),
+    };
+    let mut lease = pool.lease(Want::Fresh).await?;
+    if is_bare {
+        headers::add(request.headers_mut(), found, record, lease.fields());
+    } else {
+        headers::host_for(request.headers_mut(), lease.fields());
+    }
+    pool.upstream().series.retried(record.worker.index);
+    let response = lease.exchange(request, limit).await?;
+    Ok((response, lease))
+}
+
+/// Makes the upstream's request of the client's, and keeps what it takes to send it again where it can be.
+fn prepare(
+    request: Request<Incoming>,
+    found: &Found,
+    record: &Record,
+    route: &Route,
+    lease: &Lease,
+    upgrades: bool,
+) -> (Request<Upload>, Option<Replay>) {
+    let (mut head, body) = request.into_parts();
+    let version = head.version;
+    headers::strip(&mut head, found, !body.is_end_stream());
+    if upgrades {
+        tunnel::ask(&mut head.headers);
+    }
+    let (body, upload) = Upload::new(body, version, route.max_body);
+    let replay = (lease.is_reused() && upload.is_none() && is_idempotent(&head.method)).then(|| Replay::of(&head));
+    headers::add(&mut head.headers, found, record, lease.fields());
+    let mut request = Request::from_parts(head, body);
+    if let Some(upload) = upload {
+        if found.expects {
+            upload.expect(&mut request);
+        }
+        // Set once: a request has one upload.
+        let _first = record.upload.set(upload);
+    }
+    (request, replay)
 }
 
 /// What ends an exchange without an answer.
@@ -143,7 +175,8 @@ impl Replay {
 }
 
 /// Ready when the answer's head is overdue: a client that stops sending has `idle` to go on, an upstream `first_byte` to begin.
-fn overdue(cx: &mut Context<'_>, record: &Record, upload: Option<&Transfer>, timeouts: &Timeouts) -> Poll<Stopped> {
+fn overdue(cx: &mut Context<'_>, record: &Record, timeouts: &Timeouts) -> Poll<Stopped> {
+    let upload = record.upload.get();
     if let Some(expectation) = upload.and_then(|upload| upload.expectation.get())
         && expectation.waits()
         && record.clock.poll(cx, Some(expectation.until())).is_ready()
@@ -161,19 +194,13 @@ fn overdue(cx: &mut Context<'_>, record: &Record, upload: Option<&Transfer>, tim
 }
 
 /// Makes the client's answer of the upstream's.
-fn answer(
-    response: Response<Incoming>,
-    mut lease: Lease,
-    upload: Option<&Transfer>,
-    timeouts: &Timeouts,
-    record: &Record,
-) -> Outcome {
+fn answer(response: Response<Incoming>, mut lease: Lease, timeouts: &Timeouts, record: &Record) -> Outcome {
     let (mut head, body) = response.into_parts();
     if !headers::strip_answer(&mut head)? {
         lease.discard();
     }
     // A body that nobody asked for is never read, and its connection ends with its answer.
-    if upload.is_some_and(|upload| !upload.ended.get() && !upload.is_held_back()) {
+    if record.upload.get().is_some_and(|upload| !upload.ended.get() && !upload.is_held_back()) {
         lease.detach();
     }
     // The version is each hop's own; the client gets the best that it speaks.

@@ -255,7 +255,7 @@ pub fn layer<S>(worker: Rc<Worker>) -> LayerFn<impl Fn(S) -> Recording<S> + Clon
 
 impl<S> Service<Arrived> for Recording<S>
 where
-    S: Service<Begun, Response = Response<Body>, Error = Error>,
+    S: Service<Begun, Response = Response<Body>, Error = Error, Future: Unpin>,
 {
     type Response = Response<Counted>;
     type Error = Infallible;
@@ -268,8 +268,7 @@ where
     fn call(&mut self, arrived: Arrived) -> Self::Future {
         let begun = Record::begin(self.worker.clone(), arrived);
         let record = begun.record.clone();
-        // Boxed here, once: what waits for an upstream is large, and would be moved again by everything further out.
-        let called = catch_unwind(AssertUnwindSafe(|| Box::pin(self.inner.call(begun))));
+        let called = catch_unwind(AssertUnwindSafe(|| self.inner.call(begun)));
         Answering { outcome: called.inspect_err(|panic| log_panic(&**panic)).ok(), record: Some(record) }
     }
 }
@@ -277,16 +276,16 @@ where
 /// Waits for the outcome and answers with it. A panic in one request is that request's 500.
 #[derive(Debug)]
 pub struct Answering<F> {
-    outcome: Option<Pin<Box<F>>>,
+    outcome: Option<F>,
     record: Option<Rc<Record>>,
 }
 
-impl<F: Future<Output = Outcome>> Future for Answering<F> {
+impl<F: Future<Output = Outcome> + Unpin> Future for Answering<F> {
     type Output = Result<Response<Counted>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = match &mut self.outcome {
-            Some(outcome) => match catch_unwind(AssertUnwindSafe(|| outcome.as_mut().poll(cx))) {
+            Some(outcome) => match catch_unwind(AssertUnwindSafe(|| Pin::new(outcome).poll(cx))) {
                 Ok(polled) => ready!(polled),
                 Err(panic) => {
                     log_panic(&*panic);

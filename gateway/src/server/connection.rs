@@ -30,6 +30,7 @@ use crate::request::error::Error;
 use crate::request::worker::Worker;
 use crate::socket::{Socket, Stream};
 use crate::stack::stack;
+use crate::table::Limits;
 
 /// How far a connection's buffer may outgrow the largest head: hyper looks at the size of a head before anything else of it, and its
 /// refusal says nothing of why. What does not fit in here is all that it refuses.
@@ -67,70 +68,84 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, seat: Seat, entra
 }
 
 /// Speaks what the client speaks, until one side is done or it is idle.
-pub(super) async fn go_on<S: Stream + Send + 'static>(io: Opening<Socket<S>>, link: Link) {
-    let (ended, left) = http1(io, &link).await;
-    let Some(left) = left else { return };
-    match ended {
-        // Boxed, so that HTTP/1.1 does not carry its state.
-        Ended::Closed if left.is_http2() => Box::pin(http2::serve(left, &link)).await,
-        Ended::Closed if link.client.linger.get() => linger(left).await,
-        Ended::Closed => {}
-        Ended::HeadTimeout => refuse_head(left, &link.worker).await,
-        Ended::Idle => rest(left, link),
-    }
-}
-
-/// Serves HTTP/1.1 until nobody has used it for a while; how it ended, and what it was served on, unless that was upgraded.
-async fn http1<S: Stream + Send + 'static>(io: Opening<Socket<S>>, link: &Link) -> (Ended, Option<Opening<Socket<S>>>) {
-    let Link { client, worker, seat } = link;
+///
+/// Not async as a whole, because the future would carry the stream on to its end: hyper has it, boxed, before the future is made.
+pub(super) fn go_on<S: Stream + Send + 'static>(io: Opening<Socket<S>>, link: Link) -> impl Future<Output = ()> {
     let read = io.inner().read();
     let mut phase = Phase { begun: 0, read_before: read.count() - io.held(), head_since: None };
-    let stack = stack(worker.clone());
-    let of = client.clone();
+    let stack = stack(link.worker.clone());
+    let of = link.client.clone();
     let service = service_fn(move |request| {
         stack.clone().call(Arrived { request: Box::new(request), client: of.clone(), clock: of.clock.clone() })
     });
+    let protocol = protocol(&link.worker.server.limits);
+    let mut connection = Box::new(protocol.serve_connection(TokioIo::new(io), service).with_upgrades());
+    async move {
+        let Link { client, worker, seat } = &link;
+        let mut closing = false;
+        let ended = poll_fn(|cx| {
+            let told = !closing && seat.told_to_close(cx);
+            if told {
+                read.ask_system();
+            }
+            if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
+                if ended.is_err_and(|error| error.is_parse()) {
+                    worker.cells().rejected(Error::BadHead.status().1);
+                }
+                return Poll::Ready(Ended::Closed);
+            }
+            let in_head = phase.in_head(client, read.count());
+            if told && !in_head {
+                // hyper would wait for the first request of a connection that never had one.
+                if client.begun.get() == 0 {
+                    return Poll::Ready(Ended::Closed);
+                }
+                closing = true;
+                Pin::new(&mut *connection).graceful_shutdown();
+                cx.waker().wake_by_ref();
+            }
+            phase.poll(cx, client, in_head, read.is_blocked(), worker)
+        })
+        .await;
+        // Without parts it was upgraded.
+        let left = connection.into_parts().map(|parts| after_http1(ended, parts.io.into_inner(), link));
+        if let Some(left) = left.flatten() {
+            left.await;
+        }
+    }
+}
+
+/// HTTP/1.1 as far as hyper keeps its limits.
+fn protocol(limits: &Limits) -> http1::Builder {
     let mut protocol = http1::Builder::new();
-    let limits = &worker.server.limits;
     protocol.half_close(false).max_buf_size(HEAD_BUFFER * limits.head.max(MIN_BUFFER));
     if limits.fields > FIELDS {
         protocol.max_headers(limits.fields);
     }
-    // Boxed, because the task that it is part of is moved several times on its way to the runtime.
-    let mut connection = Box::new(protocol.serve_connection(TokioIo::new(io), service).with_upgrades());
-    let mut closing = false;
-    let ended = poll_fn(|cx| {
-        let told = !closing && seat.told_to_close(cx);
-        if told {
-            read.ask_system();
-        }
-        if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
-            if ended.is_err_and(|error| error.is_parse()) {
-                worker.cells().rejected(Error::BadHead.status().1);
-            }
-            return Poll::Ready(Ended::Closed);
-        }
-        let in_head = phase.in_head(client, read.count());
-        if told && !in_head {
-            // hyper would wait for the first request of a connection that never had one.
-            if client.begun.get() == 0 {
-                return Poll::Ready(Ended::Closed);
-            }
-            closing = true;
-            Pin::new(&mut *connection).graceful_shutdown();
-            cx.waker().wake_by_ref();
-        }
-        phase.poll(cx, client, in_head, read.is_blocked(), worker)
-    })
-    .await;
-    (ended, connection.into_parts().map(|parts| parts.io.into_inner()))
+    protocol
+}
+
+/// What is still to be done with a connection that does not simply end.
+fn after_http1<S: Stream + Send + 'static>(
+    ended: Ended,
+    io: Opening<Socket<S>>,
+    link: Link,
+) -> Option<Pin<Box<dyn Future<Output = ()>>>> {
+    match ended {
+        Ended::Closed if io.is_http2() => return Some(Box::pin(http2::serve(io, link))),
+        Ended::Closed if link.client.linger.get() => return Some(Box::pin(linger(io, link.seat))),
+        Ended::Closed => {}
+        Ended::HeadTimeout => return Some(Box::pin(refuse_head(io, link))),
+        Ended::Idle => rest(io, link),
+    }
+    None
 }
 
 /// How long, and how much, is read of a client that was refused in the middle of its sending.
 const LINGER: (Duration, usize) = (Duration::from_secs(2), 16 << 20);
 
 /// Reads what a refused client still sends, and drops it: closed with unread bytes, a socket is reset, and the client may lose the answer.
-async fn linger<I: AsyncRead + Unpin>(mut io: I) {
+async fn linger(mut io: impl AsyncRead + Unpin, _seat: Seat) {
     let mut scratch = vec![0; 16 * 1024];
     let rest = async {
         let mut left = LINGER.1;
@@ -151,6 +166,7 @@ pub(super) const IDLE_LOOK: Duration = Duration::from_secs(3600);
 /// A connection that nobody has used for that long is put to rest.
 const REST: Duration = Duration::from_secs(2);
 
+#[derive(Clone, Copy)]
 enum Ended {
     Closed,
     Idle,
@@ -199,7 +215,7 @@ impl Phase {
 }
 
 /// Tells a client why it is let go, as far as the stream takes it at once.
-async fn refuse_head(mut io: impl AsyncWrite + Unpin, worker: &Worker) {
+async fn refuse_head(mut io: impl AsyncWrite + Unpin, Link { worker, .. }: Link) {
     let error = Error::HeadTimeout;
     worker.cells().rejected(error.status().1);
     let (reason, body) = (error.reason(), error.text(""));

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use rustls::{Error as TlsError, HandshakeKind, ProtocolVersion};
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
@@ -20,6 +21,7 @@ use super::drain::Seat;
 use super::opening::Opening;
 use super::{http2, proxy};
 use crate::request::client::trusts;
+use crate::request::worker::Worker;
 use crate::socket::{Socket, Stream};
 
 /// The closed set of reasons for which a connection ends before its first request, or because of what it is.
@@ -76,20 +78,24 @@ impl Entrance {
             go_on(Opening::new(socket), Link::new(peer.ip(), false, seat)).await;
             return Ok(());
         };
-        let stream = shake_hands(socket, certificates).await?;
-        let (_, session) = stream.get_ref();
-        let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
-        worker.cells().shook_hands(session.protocol_version() == Some(ProtocolVersion::TLSv1_3), resumed);
-        let agreed_http2 = session.alpn_protocol() == Some(b"h2");
-        let socket = Socket::over(stream);
-        let link = Link::new(peer.ip(), true, seat);
+        let (stream, agreed_http2) = greeted(shake_hands(socket, certificates).await?, &worker);
+        let (socket, link) = (Socket::over(stream), Link::new(peer.ip(), true, seat));
         if agreed_http2 {
-            http2::serve(socket, &link).await;
+            Box::pin(http2::serve(socket, link)).await; // boxed, so that HTTP/1.1 does not carry its state
         } else {
             go_on(Opening::new(socket), link).await;
         }
         Ok(())
     }
+}
+
+/// Counts a handshake; true where HTTP/2 was agreed on.
+fn greeted(stream: TlsStream<Socket>, worker: &Worker) -> (TlsStream<Socket>, bool) {
+    let (_, session) = stream.get_ref();
+    let resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
+    worker.cells().shook_hands(session.protocol_version() == Some(ProtocolVersion::TLSv1_3), resumed);
+    let agreed_http2 = session.alpn_protocol() == Some(b"h2");
+    (stream, agreed_http2)
 }
 
 /// Whom a proxy speaks for, if not for itself.
@@ -108,11 +114,8 @@ async fn shake_hands(socket: Socket, certificates: &Certificates) -> Result<TlsS
 }
 
 /// What comes of it in time.
-async fn within<T>(limit: Option<Duration>, work: impl Future<Output = T>) -> Option<T> {
-    match limit {
-        Some(limit) => timeout(limit, work).await.ok(),
-        None => Some(work.await),
-    }
+fn within<T>(limit: Option<Duration>, work: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
+    timeout(limit.unwrap_or(Duration::MAX), work).map(Result::ok)
 }
 
 /// A reason's place in [`REASONS`].

@@ -47,8 +47,8 @@ const MISTAKES: usize = 256;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Serves HTTP/2 until one side ends it, nobody has used it for `timeout.keepalive`, or the worker drains.
-pub(super) async fn serve<I: AsyncRead + AsyncWrite + Unpin + 'static>(io: I, link: &Link) {
-    let Link { client, worker, seat } = link;
+pub(super) async fn serve(io: impl AsyncRead + AsyncWrite + Unpin + 'static, link: Link) {
+    let Link { client, worker, seat } = &link;
     let streams = Streams::default();
     let (stack, next, of) = (stack(worker.clone()), streams.clone(), client.clone());
     let service = service_fn(move |request| {

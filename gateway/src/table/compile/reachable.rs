@@ -17,7 +17,7 @@ use crate::table::problem::Problems;
 
 /// Reports every route that an earlier one hides.
 pub(super) fn check(routes: &[Route], problems: &mut Problems) {
-    let mut groups: HashMap<String, Vec<&Route>> = HashMap::new();
+    let mut groups: HashMap<String, Vec<&Route>> = HashMap::with_capacity(routes.len());
     for route in routes {
         let Some(key) = key(route) else { continue };
         let earlier = groups.entry(key).or_default();

@@ -87,7 +87,7 @@ pub(super) fn plan(file: &File, problems: &mut Problems, pins: &mut Vec<String>)
 }
 
 fn unique_names(routes: &[Written], problems: &mut Problems) {
-    let mut seen: HashMap<&str, Span> = HashMap::new();
+    let mut seen: HashMap<&str, Span> = HashMap::with_capacity(routes.len());
     for route in routes {
         let name = route.name.as_str();
         if let Some(first) = seen.insert(name, route.name.span) {

@@ -176,12 +176,13 @@ fn pinned_by<T>(at: &At<T>) -> Option<String> {
 /// Says which of the route's settings an edit of the file would not move.
 fn pin(route: &Written, split: &WrittenSplit, pins: &mut Vec<String>) {
     let name = route.name.as_str();
-    let weights = split.sides.iter().map(|(side, Side(settings))| {
-        (format!("weight of {} in route {name}", side.as_str()), settings.weight.filled.as_ref())
+    let weights = split.sides.iter().filter_map(|(side, Side(settings))| {
+        Some((settings.weight.filled.as_ref()?, format!("weight of {} in route {name}", side.as_str())))
     });
-    let enabled = route.enabled.iter().map(|at| (format!("`enabled` of route {name}"), at.filled.as_ref()));
-    for (what, filled) in weights.chain(enabled) {
-        for variable in filled.iter().flat_map(|filled| &filled.variables) {
+    let enabled =
+        route.enabled.iter().filter_map(|at| Some((at.filled.as_ref()?, format!("`enabled` of route {name}"))));
+    for (filled, what) in weights.chain(enabled) {
+        for variable in &filled.variables {
             let default = if variable.has_default { "; editing its default does nothing" } else { "" };
             pins.push(format!("{what} is pinned by {}={}{default}", variable.name, variable.value));
         }

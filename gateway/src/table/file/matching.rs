@@ -81,9 +81,11 @@ impl Word for Path {
 /// `.` or `..`, with each dot raw or as `%2e`, and with or without parameters: some take `..;a=b` for `..`. Nothing that holds one is forwarded.
 #[must_use]
 pub fn is_dot_segment(segment: &str) -> bool {
-    let segment = segment.split(';').next().unwrap_or_default();
-    let dots = segment.to_ascii_lowercase().replace("%2e", ".");
-    dots == "." || dots == ".."
+    let (mut rest, mut dots) = (segment.as_bytes(), 0);
+    while let [b'.', after @ ..] | [b'%', b'2', b'e' | b'E', after @ ..] = rest {
+        (rest, dots) = (after, dots + 1);
+    }
+    matches!((dots, rest), (1 | 2, [] | [b';', ..]))
 }
 
 /// A text that is compared, or a regular expression that is searched for.

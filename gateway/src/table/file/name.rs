@@ -8,7 +8,7 @@ use std::sync::Arc;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::table::file::read::{At, Read, Word, Wrong, excerpt};
-use crate::table::file::tree::{Node, Scalar};
+use crate::table::file::tree::{Node, Scalar, Value};
 use crate::table::problem::Problems;
 
 /// The longest name, in characters.
@@ -78,7 +78,9 @@ impl<K: Word, T: JsonSchema> JsonSchema for Named<K, T> {
 
 impl<K: Word + Clone + Eq + Hash, T: Read> Read for Named<K, T> {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
-        let entries = node.map(&format!("a map from {} to {}", K::WHAT, "its value"), problems)?;
+        let Value::Map(entries) = &node.value else {
+            return node.misplaced(&format!("a map from {} to its value", K::WHAT), problems);
+        };
         if entries.is_empty() {
             problems.error(node.span, "the map is empty").help("leave the key out, or write an entry");
             return None;

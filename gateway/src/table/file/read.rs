@@ -212,10 +212,6 @@ impl Node {
 }
 
 /// The beginning of a text, for a message.
-pub fn excerpt(text: &str) -> String {
-    let mut short: String = text.chars().take(48).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
+pub fn excerpt(text: &str) -> Cow<'_, str> {
+    text.char_indices().nth(48).map_or(Cow::Borrowed(text), |(end, _)| format!("{}…", &text[..end]).into())
 }

@@ -159,9 +159,10 @@ impl Word for Weight {
                 format!("write `{whole}.{}`", &fraction[..2]),
             ));
         }
-        let hundredths = format!("{whole}{fraction:0<2}").parse::<u32>().unwrap_or(u32::MAX);
-        match u16::try_from(hundredths) {
-            Ok(hundredths @ 0..=10_000) => Ok(Self::Hundredths(hundredths)),
+        let number = |digits: &str| digits.parse().unwrap_or(u16::MAX);
+        let hundredths = number(fraction) * if fraction.len() == 1 { 10 } else { 1 };
+        match number(whole).checked_mul(100).and_then(|whole| whole.checked_add(hundredths)) {
+            Some(hundredths @ 0..=10_000) => Ok(Self::Hundredths(hundredths)),
             _ => {
                 Err(Wrong::new(format!("the weight {shown} is over 100"), "write a per cent from 0 to 100, or `rest`"))
             }
