@@ -7,6 +7,7 @@
 use std::task::{Context, Poll};
 
 use http::request::Parts;
+use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -138,40 +139,48 @@ fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
 }
 
-/// What it takes to send a request without a body again, before our own headers were added.
-struct Replay {
-    method: Method,
-    uri: Uri,
-    /// `name \0 value \n` of each header. Nearly always this was made for nothing: text is cheaper than a map.
-    headers: Vec<u8>,
-}
+/// What it takes to send a request without a body again, before our own headers were added: `method target \n`, and `name \0 value \n`
+/// of each header. Nearly always this was made for nothing, and text is cheaper than parts and a map.
+struct Replay(Vec<u8>);
 
 impl Replay {
     fn of(head: &Parts) -> Self {
-        let mut headers = Vec::with_capacity(512);
-        for (name, value) in &head.headers {
-            headers.extend_from_slice(name.as_str().as_bytes());
-            headers.push(b'\0');
-            headers.extend_from_slice(value.as_bytes());
-            headers.push(b'\n');
+        let mut text = Vec::with_capacity(512);
+        let target = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        for piece in [head.method.as_str(), " ", target, "\n"] {
+            text.extend_from_slice(piece.as_bytes());
         }
-        Self { method: head.method.clone(), uri: head.uri.clone(), headers }
+        for (name, value) in &head.headers {
+            text.extend_from_slice(name.as_str().as_bytes());
+            text.push(b'\0');
+            text.extend_from_slice(value.as_bytes());
+            text.push(b'\n');
+        }
+        Self(text)
     }
 
     fn request(self) -> Request<Upload> {
         let mut request = Request::new(Upload::Empty);
-        *request.method_mut() = self.method;
-        *request.uri_mut() = self.uri;
-        for line in self.headers.split(|byte| *byte == b'\n') {
-            let Some(end) = line.iter().position(|byte| *byte == b'\0') else { continue };
-            // Both were parsed once: neither can fail.
-            let (name, value) = (HeaderName::from_bytes(&line[..end]), HeaderValue::from_bytes(&line[end + 1..]));
-            if let (Ok(name), Ok(value)) = (name, value) {
+        let mut lines = self.0.split(|byte| *byte == b'\n');
+        // All of it was parsed once: none of it can fail.
+        if let Some((method, target)) = lines.next().and_then(|line| halves(line, b' '))
+            && let (Ok(method), Ok(target)) = (Method::from_bytes(method), Uri::try_from(target))
+        {
+            (*request.method_mut(), *request.uri_mut()) = (method, target);
+        }
+        for (name, value) in lines.filter_map(|line| halves(line, b'\0')) {
+            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
                 request.headers_mut().append(name, value);
             }
         }
         request
     }
+}
+
+/// What stands before a byte and after it.
+fn halves(line: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let end = line.iter().position(|byte| *byte == at)?;
+    Some((&line[..end], &line[end + 1..]))
 }
 
 /// Ready when the answer's head is overdue: a client that stops sending has `idle` to go on, an upstream `first_byte` to begin.

@@ -246,6 +246,7 @@ fn join_cookies(headers: &mut HeaderMap) {
 
 /// Puts into a stripped head what the upstream should know: who asks, by which id, and for which host.
 pub fn add(headers: &mut HeaderMap, found: &Found, record: &Record, fields: &Fields) {
+    headers.reserve(ADDED);
     if found.forwarded && !record.client.trusted {
         headers.remove(FORWARDED);
     }
@@ -259,6 +260,9 @@ pub fn add(headers: &mut HeaderMap, found: &Found, record: &Record, fields: &Fie
     headers.insert(&X_REQUEST_ID, record.request_id.clone());
     host_for(headers, fields);
 }
+
+/// As many as [`add`] adds, so that the map grows once.
+const ADDED: usize = 5;
 
 /// Writes the `Host` that the file asks for, which may depend on the endpoint.
 pub fn host_for(headers: &mut HeaderMap, fields: &Fields) {

@@ -1,8 +1,9 @@
 //! WebSocket pass-through: after the upstream's 101 the two sockets are joined, and the request lives until one of them ends.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy_bidirectional};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::body::Body;
 use super::error::Error;
@@ -22,6 +23,7 @@ use super::forward::served_by;
 use super::headers;
 use super::record::Record;
 use super::stage::Outcome;
+use crate::clock::{Clock, after};
 use crate::upstream::{ExchangeError, Lease};
 
 /// Whether a request asks for a WebSocket. No other upgrade is passed on: their headers end here.
@@ -66,10 +68,13 @@ pub async fn open(
             let mut client = Watched { io: TokioIo::new(client), last: last.clone() };
             let mut upstream = Watched { io: socket, last: last.clone() };
             client.write_all(&early).await?;
-            tokio::select! {
-                copied = copy_bidirectional(&mut client, &mut upstream) => copied.map(|_| ()),
-                () = idle_for(&last, idle) => Ok(()),
-            }
+            let mut copying = pin!(copy_bidirectional(&mut client, &mut upstream));
+            let clock = Clock::new(last.get());
+            poll_fn(|cx| match copying.as_mut().poll(cx) {
+                Poll::Ready(copied) => Poll::Ready(copied.map(|_| ())),
+                Poll::Pending => clock.poll(cx, after(last.get(), idle)).map(Ok),
+            })
+            .await
         };
         // A tunnel ends when either side has had enough: a reset is as good an end as any.
         let ended = joined.await;
@@ -77,14 +82,6 @@ pub async fn open(
         drop((lease, open, record));
     });
     Ok(Response::from_parts(head, Body::from(bytes::Bytes::new())))
-}
-
-/// Returns when nothing has passed for as long as `idle`.
-async fn idle_for(last: &Cell<Instant>, idle: Option<Duration>) {
-    let Some(idle) = idle else { return std::future::pending().await };
-    while last.get().elapsed() < idle {
-        sleep_until(last.get() + idle).await;
-    }
 }
 
 pin_project! {
