@@ -79,6 +79,38 @@ fn the_contract_s_variables_decide_and_are_named_as_pins() {
 }
 
 #[test]
+fn yaml_s_aliases_merges_tags_and_quotes_mean_what_they_mean_elsewhere() {
+    let text = "\u{feff}%YAML 1.2
+---
+upstreams: { movies: &here 'http://127.0.0.1:8081', \"\\x6donolith\": *here } # both are one
+routes:
+  - &base
+    name: base
+    path: >-
+      /base
+    split: &sides { movies: 12.5, monolith: rest }
+    writes: split
+    sticky: [client]
+  - { <<: *base, name: !!str 12, path: /twelve }
+  - <<: [{ sticky: header x-user }, *base]
+    path: \"/l\\u0069st\"
+    name: list
+  - { name: rest, exact: /sides, split: *sides, writes: split }
+...
+";
+    let table = table(text, &[]);
+    let names: Vec<_> = table.routes.iter().map(|route| route.name.as_str()).collect();
+    assert_eq!(names, ["base", "12", "list", "rest"]);
+    assert_eq!(table.upstreams[1].endpoints, table.upstreams[0].endpoints);
+    let sides = [("movies".to_owned(), 1250), ("monolith".to_owned(), 8750)];
+    assert!(names.iter().all(|name| weights(&table, name) == sides));
+    let path = |at: usize| format!("{:?}", table.routes[at].matches.path);
+    assert_eq!([path(0), path(1), path(2)], ["Prefix(\"/base\")", "Prefix(\"/twelve\")", "Prefix(\"/list\")"]);
+    let sticky = |name| format!("{:?}", split(&table, name).sticky);
+    assert_eq!([sticky("12"), sticky("list")], ["[Client]", "[Header(\"x-user\")]"]);
+}
+
+#[test]
 fn limits_are_those_that_the_file_says_and_else_the_documented_ones() {
     let file = |server: &str, defaults: &str, route: &str| {
         let route = format!("routes: [{{ name: all, path: /, to: films{route} }}]\n");

@@ -113,6 +113,8 @@ are in [examples](examples).
 - Names are 1 to 64 letters, digits, spaces, `.`, `_` and `-`; they are metric labels.
 - A pattern that begins with `~` is a regular expression (Rust's syntax), not anchored: write `^` and `$` where you mean them.
 - Unknown keys, and keys of a later version, are refused, never ignored.
+- Anchors, aliases and merges are YAML's: `- { <<: *base, name: b }` takes what it does not say itself from what is named `&base`.
+  Tags other than YAML's own are refused, as is a file of more than 8 MiB.
 ";
 
 fn section(out: &mut String, title: &str, map: &Value, keys: &[&str]) {
