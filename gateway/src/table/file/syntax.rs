@@ -48,7 +48,7 @@ impl Refusal {
 
 /// What the parser refused, where it stands in this text.
 pub(super) fn problem(error: ScanError, text: &str) -> Box<Problem> {
-    let span = place(&error, text);
+    let span = place(granit_parser::Span::empty(*error.marker()).into(), text);
     let help = help(&error, span, text);
     let mut problem = Refusal::Syntax(error).at(span);
     if let Some(help) = help {
@@ -81,14 +81,17 @@ fn help(error: &ScanError, span: Span, text: &str) -> Option<&'static str> {
     })
 }
 
-/// The parser's place, moved to where there is text.
-fn place(error: &ScanError, text: &str) -> Span {
+/// A place of the parser's, moved to where there is text, with one byte where it has none.
+pub(super) fn place(span: Span, text: &str) -> Span {
     let narrow = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-    let (at, count) = (error.marker(), lines(text).count().max(1));
-    let line = at.line().clamp(1, count);
-    let (before, content) = lines(text).nth(line - 1).unwrap_or_default();
+    let last = narrow(lines(text).count().max(1));
+    let line = span.line.min(last);
+    let (before, content) = lines(text).nth(line as usize - 1).unwrap_or_default();
     let end = content.chars().count() + 1;
-    let column = if at.line() > count { end } else { end.min(at.col() + 1) };
+    let column = if span.line > last { end } else { end.min(span.column as usize) };
+    if span.len > 0 {
+        return Span { line, column: narrow(column), ..span };
+    }
     let within: usize = content.chars().take(column - 1).map(char::len_utf8).sum();
-    Span { line: narrow(line), column: narrow(column), start: narrow(before + within), len: 1 }
+    Span { line, column: narrow(column), start: narrow(before + within), len: 1 }
 }

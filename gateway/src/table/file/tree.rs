@@ -87,7 +87,8 @@ pub fn parse(text: &str) -> Result<Node, Box<Problem>> {
     }
     let options = granit_parser::options! { emit_comments: false };
     let events = Parser::new_from_str_with_options(text, options);
-    Reader { text, events, anchors: HashMap::new(), nodes: 0, unfolded: 0 }.document()
+    let read = Reader { text, events, anchors: HashMap::new(), nodes: 0, unfolded: 0 }.document();
+    read.map_err(|problem| Box::new(Problem { span: syntax::place(problem.span, text), ..*problem }))
 }
 
 struct Reader<'a> {
