@@ -32,28 +32,38 @@ pub(super) enum Refusal {
     Second,
 }
 
+/// A refusal and where the parser was.
+#[derive(Debug)]
+pub(super) struct Refused {
+    what: Refusal,
+    span: Span,
+}
+
 impl Refusal {
-    /// As a problem at this place.
-    pub(super) fn at(self, span: Span) -> Box<Problem> {
-        let mut problem = Problem::error(span, self.to_string());
-        match self {
-            Self::Twice(_) => problem.help("keep one of them"),
-            Self::Itself => problem.help("write out what is meant"),
-            Self::Tag(_) => problem.help("leave it out: a key says by itself what it holds"),
-            _ => &mut problem,
-        };
-        Box::new(problem)
+    /// Refuses what stands at this place.
+    pub(super) fn at(self, span: Span) -> Box<Refused> {
+        Box::new(Refused { what: self, span })
     }
 }
 
-/// What the parser refused, where it stands in this text.
-pub(super) fn problem(error: ScanError, text: &str) -> Box<Problem> {
-    let span = place(granit_parser::Span::empty(*error.marker()).into(), text);
-    let help = help(&error, span, text);
-    let mut problem = Refusal::Syntax(error).at(span);
-    if let Some(help) = help {
-        problem.help(help);
+impl From<ScanError> for Box<Refused> {
+    fn from(error: ScanError) -> Self {
+        let span = granit_parser::Span::empty(*error.marker()).into();
+        Refusal::Syntax(error).at(span)
     }
+}
+
+/// What was refused of this text, and what to write instead.
+pub(super) fn problem(Refused { what, span }: &Refused, text: &str) -> Problem {
+    let mut problem = Problem::error(place(*span, text), what.to_string());
+    let help = match what {
+        Refusal::Syntax(error) => help(error, problem.span, text),
+        Refusal::Twice(_) => Some("keep one of them"),
+        Refusal::Itself => Some("write out what is meant"),
+        Refusal::Tag(_) => Some("leave it out: a key says by itself what it holds"),
+        _ => None,
+    };
+    problem.help = help.map(str::to_owned);
     problem
 }
 
@@ -82,7 +92,7 @@ fn help(error: &ScanError, span: Span, text: &str) -> Option<&'static str> {
 }
 
 /// A place of the parser's, moved to where there is text, with one byte where it has none.
-pub(super) fn place(span: Span, text: &str) -> Span {
+fn place(span: Span, text: &str) -> Span {
     let narrow = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
     let last = narrow(lines(text).count().max(1));
     let line = span.line.min(last);

@@ -6,7 +6,7 @@
 use foldhash::{HashMap, HashMapExt as _, HashSet, HashSetExt as _};
 use granit_parser::{Event, Parser, ScalarStyle, StrInput, Tag};
 
-use super::syntax::{self, Refusal};
+use super::syntax::{self, Refusal, Refused};
 use crate::table::environment::Filled;
 use crate::table::problem::{Problem, Span};
 
@@ -87,12 +87,11 @@ pub fn parse(text: &str) -> Result<Node, Box<Problem>> {
     }
     let options = granit_parser::options! { emit_comments: false };
     let events = Parser::new_from_str_with_options(text, options);
-    let read = Reader { text, events, anchors: HashMap::new(), nodes: 0, unfolded: 0 }.document();
-    read.map_err(|problem| Box::new(Problem { span: syntax::place(problem.span, text), ..*problem }))
+    let read = Reader { events, anchors: HashMap::new(), nodes: 0, unfolded: 0 }.document();
+    read.map_err(|refused| Box::new(syntax::problem(&refused, text)))
 }
 
 struct Reader<'a> {
-    text: &'a str,
     events: Parser<'a, StrInput<'a>>,
     /// What anchors name, by the parser's number for them, once it has ended.
     anchors: HashMap<usize, Node>,
@@ -101,7 +100,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn document(mut self) -> Result<Node, Box<Problem>> {
+    fn document(mut self) -> Result<Node, Box<Refused>> {
         let mut tree = Node { span: Span::start(), value: Value::Scalar(Scalar::word(String::new())) };
         let mut documents = 0;
         loop {
@@ -115,16 +114,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn next(&mut self) -> Result<(Event<'a>, Span), Box<Problem>> {
+    fn next(&mut self) -> Result<(Event<'a>, Span), Box<Refused>> {
         match self.events.next_event() {
             Some(Ok((event, span))) => Ok((event, span.into())),
-            Some(Err(error)) => Err(syntax::problem(error, self.text)),
+            Some(Err(error)) => Err(error.into()),
             None => Ok((Event::StreamEnd, Span::start())),
         }
     }
 
     /// The value that begins with this event.
-    fn node(&mut self, event: Event<'a>, mut span: Span, depth: usize) -> Result<Node, Box<Problem>> {
+    fn node(&mut self, event: Event<'a>, mut span: Span, depth: usize) -> Result<Node, Box<Refused>> {
         self.nodes += 1;
         if self.nodes > MAX_NODES {
             return Err(Refusal::Large(MAX_NODES).at(span));
@@ -151,11 +150,9 @@ impl<'a> Reader<'a> {
                 (Value::Map(entries), anchor)
             }
             Event::Alias(anchor) => {
-                let named = self.anchors.remove(&anchor).ok_or_else(|| Refusal::Itself.at(span))?;
+                let named = self.anchors.get(&anchor).cloned().ok_or_else(|| Refusal::Itself.at(span))?;
                 self.unfold(&named, span, depth)?;
-                let node = Node { span, value: named.value.clone() };
-                self.anchors.insert(anchor, named);
-                return Ok(node);
+                return Ok(Node { span, ..named });
             }
             _ => return Err(Refusal::Ended.at(span)),
         };
@@ -167,7 +164,7 @@ impl<'a> Reader<'a> {
         Ok(node)
     }
 
-    fn list(&mut self, depth: usize) -> Result<Vec<Node>, Box<Problem>> {
+    fn list(&mut self, depth: usize) -> Result<Vec<Node>, Box<Refused>> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
@@ -178,7 +175,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A map's own entries, and behind them those that `<<` merges into it, where it has none of that name.
-    fn map(&mut self, depth: usize) -> Result<Vec<(Key, Node)>, Box<Problem>> {
+    fn map(&mut self, depth: usize) -> Result<Vec<(Key, Node)>, Box<Refused>> {
         let (mut entries, mut merged) = (Vec::new(), Vec::new());
         loop {
             let (event, span) = match self.next()? {
@@ -207,7 +204,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Counts what an anchor or an alias at this place copies.
-    fn unfold(&mut self, node: &Node, span: Span, depth: usize) -> Result<(), Box<Problem>> {
+    fn unfold(&mut self, node: &Node, span: Span, depth: usize) -> Result<(), Box<Refused>> {
         self.unfolded += 1;
         if self.unfolded > MAX_UNFOLDED {
             return Err(Refusal::Unfolded.at(span));
@@ -224,7 +221,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Adds what `<<` merges into a map, where the map has no key of that name; what was merged first counts.
-fn merge(entries: &mut Vec<(Key, Node)>, merged: Vec<Node>) -> Result<(), Box<Problem>> {
+fn merge(entries: &mut Vec<(Key, Node)>, merged: Vec<Node>) -> Result<(), Box<Refused>> {
     let mut names: HashSet<String> = entries.iter().map(|(key, _)| key.text.clone()).collect();
     for Node { span, value } in merged {
         let maps = match value {
@@ -241,7 +238,7 @@ fn merge(entries: &mut Vec<(Key, Node)>, merged: Vec<Node>) -> Result<(), Box<Pr
 }
 
 /// Whether a tag makes text of a word that looks like a number or nothing; YAML's other tags say what a key says by itself.
-fn is_text(tag: Option<&Tag>, span: Span) -> Result<bool, Box<Problem>> {
+fn is_text(tag: Option<&Tag>, span: Span) -> Result<bool, Box<Refused>> {
     let Some(tag) = tag else { return Ok(false) };
     match tag.core_suffix() {
         Some(kind) => Ok(kind == "str"),
