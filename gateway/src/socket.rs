@@ -1,5 +1,4 @@
-//! A stream that counts what it has read: that tells a client that is idle from one in the middle of a head, and an upstream that
-//! said nothing from one that broke off.
+//! A stream that counts what it has read: that tells a client that is idle from one in the middle of a head.
 
 use std::io::{self, IoSlice, Read};
 use std::pin::Pin;

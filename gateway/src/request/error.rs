@@ -145,7 +145,7 @@ impl Error {
     pub fn is_departure(&self) -> bool {
         let Self::Exchange(ExchangeError::Upload(error)) = self else { return false };
         let mut causes =
-            std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| error.source());
+            std::iter::successors(Some(&**error as &(dyn std::error::Error + 'static)), |error| error.source());
         causes.any(|cause| {
             if let Some(UploadError::GivenUp) = cause.downcast_ref() {
                 return true;

@@ -6,9 +6,7 @@
 
 use std::task::{Context, Poll};
 
-use http::request::Parts;
-use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderName, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -20,7 +18,7 @@ use super::stage::Outcome;
 use super::{Assigned, tunnel};
 use crate::clock::{after, earlier};
 use crate::table::{Route, Timeouts};
-use crate::upstream::{Download, ExchangeError, Failed, Fields, Lease, Pool, Upload, Want};
+use crate::upstream::{Download, ExchangeError, Failed, Fields, Lease, Pool, Streamed, Upload, Want};
 
 /// Names the upstream that answered.
 static X_SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
@@ -39,17 +37,13 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     let client_side = tunnel::is_websocket(&request).then(|| hyper::upgrade::on(&mut *request));
     let mut lease = pool.lease(if client_side.is_some() { Want::Upgrade } else { Want::Any }).await?;
     let limit = |cx: &mut Context<'_>| overdue(cx, &record, &route.timeouts);
-    let replay;
     let first = {
-        let outbound;
-        (outbound, replay) = prepare(*request, &found, &record, route, &lease, client_side.is_some());
+        let outbound = prepare(*request, &found, &record, route, &lease, client_side.is_some());
         lease.exchange(outbound, limit)
     }
     .await;
     let (response, lease) = match first {
-        Err(Stopped::Failed(failed)) if lease.is_reused() => {
-            Box::pin(send_again(failed, replay, pool, &found, &record, limit)).await?
-        }
+        Err(Stopped::Failed(failed)) if lease.is_reused() => Box::pin(send_again(failed, pool, &record, limit)).await?,
         first => (first?, lease),
     };
     record.first_byte();
@@ -63,29 +57,23 @@ pub async fn forward(assigned: Assigned) -> Outcome {
 /// Sends a request for the second time, on a fresh connection, where it can be.
 async fn send_again(
     failed: Failed,
-    replay: Option<Replay>,
     pool: &Pool,
-    found: &Found,
     record: &Record,
     limit: impl FnMut(&mut Context<'_>) -> Poll<Stopped>,
-) -> Result<(Response<Incoming>, Lease), Error> {
-    let (mut request, is_bare) = match (failed.unsent, replay) {
-        (Some(unsent), _) => (*unsent, false),
-        (None, Some(replay)) if matches!(failed.error, ExchangeError::Closed) => (replay.request(), true),
-        _ => return Err(Error::Exchange(failed.error)),
+) -> Result<(Response<Streamed>, Lease), Error> {
+    let closed = matches!(failed.error, ExchangeError::Closed);
+    let again = |request: &Request<Upload>| closed && request.body().is_end_stream() && is_idempotent(request.method());
+    let Some(mut request) = failed.request.filter(|request| !failed.written || again(request)) else {
+        return Err(Error::Exchange(failed.error));
     };
     let mut lease = pool.lease(Want::Fresh).await?;
-    if is_bare {
-        headers::add(request.headers_mut(), found, record, lease.fields());
-    } else {
-        headers::host_for(request.headers_mut(), lease.fields());
-    }
+    headers::host_for(request.headers_mut(), lease.fields());
     pool.upstream().series.retried(record.worker.index);
-    let response = lease.exchange(request, limit).await?;
+    let response = lease.exchange(*request, limit).await?;
     Ok((response, lease))
 }
 
-/// Makes the upstream's request of the client's, and keeps what it takes to send it again where it can be.
+/// Makes the upstream's request of the client's.
 fn prepare(
     request: Request<Incoming>,
     found: &Found,
@@ -93,25 +81,24 @@ fn prepare(
     route: &Route,
     lease: &Lease,
     upgrades: bool,
-) -> (Request<Upload>, Option<Replay>) {
+) -> Request<Upload> {
     let (mut head, body) = request.into_parts();
     let version = head.version;
-    headers::strip(&mut head, found, !body.is_end_stream());
+    headers::strip(&mut head, found);
     if upgrades {
         tunnel::ask(&mut head.headers);
     }
     let (body, upload) = Upload::new(body, version, route.max_body);
-    let replay = (lease.is_reused() && upload.is_none() && is_idempotent(&head.method)).then(|| Replay::of(&head));
     headers::add(&mut head.headers, found, record, lease.fields());
-    let mut request = Request::from_parts(head, body);
+    let request = Request::from_parts(head, body);
     if let Some(upload) = upload {
         if found.expects {
-            upload.expect(&mut request);
+            upload.expect();
         }
         // Set once: a request has one upload.
         let _first = record.upload.set(upload);
     }
-    (request, replay)
+    request
 }
 
 /// What ends an exchange without an answer.
@@ -139,50 +126,6 @@ fn is_idempotent(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::PUT | Method::DELETE)
 }
 
-/// What it takes to send a request without a body again, before our own headers were added: `method target \n`, and `name \0 value \n`
-/// of each header. Nearly always this was made for nothing, and text is cheaper than parts and a map.
-struct Replay(Vec<u8>);
-
-impl Replay {
-    fn of(head: &Parts) -> Self {
-        let mut text = Vec::with_capacity(512);
-        let target = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-        for piece in [head.method.as_str(), " ", target, "\n"] {
-            text.extend_from_slice(piece.as_bytes());
-        }
-        for (name, value) in &head.headers {
-            text.extend_from_slice(name.as_str().as_bytes());
-            text.push(b'\0');
-            text.extend_from_slice(value.as_bytes());
-            text.push(b'\n');
-        }
-        Self(text)
-    }
-
-    fn request(self) -> Request<Upload> {
-        let mut request = Request::new(Upload::Empty);
-        let mut lines = self.0.split(|byte| *byte == b'\n');
-        // All of it was parsed once: none of it can fail.
-        if let Some((method, target)) = lines.next().and_then(|line| halves(line, b' '))
-            && let (Ok(method), Ok(target)) = (Method::from_bytes(method), Uri::try_from(target))
-        {
-            (*request.method_mut(), *request.uri_mut()) = (method, target);
-        }
-        for (name, value) in lines.filter_map(|line| halves(line, b'\0')) {
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
-                request.headers_mut().append(name, value);
-            }
-        }
-        request
-    }
-}
-
-/// What stands before a byte and after it.
-fn halves(line: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
-    let end = line.iter().position(|byte| *byte == at)?;
-    Some((&line[..end], &line[end + 1..]))
-}
-
 /// Ready when the answer's head is overdue: a client that stops sending has `idle` to go on, an upstream `first_byte` to begin.
 fn overdue(cx: &mut Context<'_>, record: &Record, timeouts: &Timeouts) -> Poll<Stopped> {
     let upload = record.upload.get();
@@ -190,7 +133,7 @@ fn overdue(cx: &mut Context<'_>, record: &Record, timeouts: &Timeouts) -> Poll<S
         && expectation.waits()
         && record.clock.poll(cx, Some(expectation.until())).is_ready()
     {
-        expectation.give_up();
+        expectation.end();
     }
     let (phase, starved) = match upload {
         Some(upload) if !upload.ended.get() => (after(upload.last.get(), timeouts.idle), upload.starved.get()),
@@ -203,7 +146,7 @@ fn overdue(cx: &mut Context<'_>, record: &Record, timeouts: &Timeouts) -> Poll<S
 }
 
 /// Makes the client's answer of the upstream's.
-fn answer(response: Response<Incoming>, mut lease: Lease, timeouts: &Timeouts, record: &Record) -> Outcome {
+fn answer(response: Response<Streamed>, mut lease: Lease, timeouts: &Timeouts, record: &Record) -> Outcome {
     let (mut head, body) = response.into_parts();
     if !headers::strip_answer(&mut head)? {
         lease.discard();

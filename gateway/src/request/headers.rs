@@ -170,7 +170,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap, found: &Found) {
 /// Takes out of an answer's head what is of the upstream's hop only: its framing too, which is written anew by what is known of the body.
 ///
 /// # Errors
-/// Its end can be read in more than one way: hyper has taken one of them, and the next hop need not take the same.
+/// Its end can be read in more than one way: one of them was taken, and the next hop need not take the same.
 ///
 /// Returns whether the connection can be used again: not after an answer without content that speaks of some.
 pub fn strip_answer(head: &mut response::Parts) -> Result<bool, Error> {
@@ -209,14 +209,13 @@ pub fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
 }
 
 /// Takes out of a request's head what is of the client's hop only, and makes its target the origin form.
-pub fn strip(head: &mut Parts, found: &Found, has_body: bool) {
+pub fn strip(head: &mut Parts, found: &Found) {
     remove_hop_by_hop(&mut head.headers, found);
     if found.trailers {
         head.headers.insert(TE, HeaderValue::from_static("trailers"));
     }
-    if found.framing.codings > 0 || has_body && found.framing.lengths == 0 {
-        // As everyone writes it: it may say `Chunked`. Of HTTP/2's bodies few say their length, and without this word hyper sends a GET
-        // or HEAD without the body that it has.
+    if found.framing.codings > 0 {
+        // As everyone writes it: it may say `Chunked`.
         head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     if head.version == Version::HTTP_2 {

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
@@ -24,7 +23,7 @@ use super::headers;
 use super::record::Record;
 use super::stage::Outcome;
 use crate::clock::{Clock, after};
-use crate::upstream::{ExchangeError, Lease};
+use crate::upstream::{ExchangeError, Lease, Streamed};
 
 /// Whether a request asks for a WebSocket. No other upgrade is passed on: their headers end here.
 pub fn is_websocket<B>(request: &Request<B>) -> bool {
@@ -47,7 +46,7 @@ pub fn ask(headers: &mut HeaderMap) {
 
 /// Answers 101 and joins the sockets as soon as the client has it.
 pub async fn open(
-    response: Response<Incoming>,
+    response: Response<Streamed>,
     mut lease: Lease,
     client_side: OnUpgrade,
     idle: Option<Duration>,
@@ -58,7 +57,7 @@ pub async fn open(
     headers::strip_hop_by_hop(&mut head.headers);
     ask(&mut head.headers);
     served_by(&mut head.headers, lease.fields(), &record);
-    let Some((socket, early, open)) = lease.upgraded().await else {
+    let Some((socket, early, open)) = lease.upgraded() else {
         return Err(Error::Exchange(ExchangeError::Closed));
     };
     tokio::task::spawn_local(async move {

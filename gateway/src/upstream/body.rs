@@ -7,15 +7,16 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Version};
+use http::{HeaderMap, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use thiserror::Error;
 use tokio::time::Instant;
 
-use super::connection::ExchangeError;
 use super::expect::Expectation;
+use super::failure::ExchangeError;
 use super::lease::Lease;
+use super::shared::broken_body;
 use crate::clock::{Clock, after, earlier};
 
 /// How far an upload has come: read by the waiting request, to know whose turn it is.
@@ -39,10 +40,10 @@ pub struct Transfer {
 
 impl Transfer {
     /// Holds the body back until the upstream asks for it. A client of HTTP/2 can't be told when that is, and is not waited for.
-    pub fn expect<B>(&self, request: &mut Request<B>) {
+    pub fn expect(&self) {
         if !self.stream {
             // Set once: a request has one expectation.
-            let _first = self.expectation.set(Expectation::of(request));
+            let _first = self.expectation.set(Expectation::begin());
         }
     }
 
@@ -99,6 +100,15 @@ impl Upload {
         };
         let transfer = Rc::new(transfer);
         (Self::Client(body, transfer.clone(), limit), Some(transfer))
+    }
+
+    /// The upstream asks for it.
+    pub(super) fn ask(&self) {
+        if let Self::Client(_, transfer, _) = self
+            && let Some(expectation) = transfer.expectation.get()
+        {
+            expectation.end();
+        }
     }
 }
 
@@ -160,8 +170,8 @@ impl Body for Upload {
 #[derive(Debug, Error)]
 pub enum DownloadError {
     /// The upstream closed or reset the connection, or framed the body wrongly.
-    #[error("the upstream broke off its answer: {0}")]
-    Broken(#[from] hyper::Error),
+    #[error(transparent)]
+    Broken(#[from] ExchangeError),
     /// Nothing came for as long as `timeout.idle`, or the whole took longer than `timeout.total`.
     #[error("the upstream's answer did not go on in time")]
     Stalled,
@@ -170,10 +180,13 @@ pub enum DownloadError {
 /// Of so many pieces of a body one is held against the clock.
 const PIECES: u32 = 8;
 
+/// An answer's body that comes on an HTTP/2 stream; of HTTP/1.1 the leased connection has it.
+pub type Streamed = Option<Incoming>;
+
 /// An answer's body on its way down. It drives its connection, and gives it back at the end.
 #[derive(Debug)]
 pub struct Download {
-    body: Incoming,
+    stream: Streamed,
     lease: Lease,
     clock: Rc<Clock>,
     idle: Option<Duration>,
@@ -190,9 +203,15 @@ pub struct Download {
 impl Download {
     /// Takes over a lease at the head of an answer. The body may pause for `idle` and has to end by `total`.
     #[must_use]
-    pub fn new(body: Incoming, lease: Lease, clock: Rc<Clock>, idle: Option<Duration>, total: Option<Instant>) -> Self {
+    pub fn new(
+        stream: Streamed,
+        lease: Lease,
+        clock: Rc<Clock>,
+        idle: Option<Duration>,
+        total: Option<Instant>,
+    ) -> Self {
         let mut download =
-            Self { body, lease, clock, idle, total, waiting: None, pieces: 0, ahead: None, broken: None };
+            Self { stream, lease, clock, idle, total, waiting: None, pieces: 0, ahead: None, broken: None };
         download.give_back_at_end();
         download
     }
@@ -203,23 +222,23 @@ impl Download {
     /// # Errors
     /// What is wrong with it.
     pub fn look_ahead(&mut self) -> Result<(), ExchangeError> {
-        if self.body.is_end_stream() || self.body.size_hint().exact().is_some() {
+        if self.is_end_stream() || self.size_hint().exact().is_some() {
             return Ok(());
         }
         // Nobody is to be woken: whoever gets the head asks for the body next.
         match self.poll_piece(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Some(Ok(first))) => self.ahead = Some(Box::new(first)),
-            Poll::Ready(Some(Err(error))) => return Err(ExchangeError::in_body(error)),
+            Poll::Ready(Some(Err(error))) => return Err(error),
             Poll::Ready(None) => self.lease.give_back(),
             Poll::Pending => {}
         }
         Ok(())
     }
 
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        match self.lease.connection() {
-            Some(connection) => connection.poll_body(cx, &mut self.body),
-            None => Pin::new(&mut self.body).poll_frame(cx),
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ExchangeError>>> {
+        match &mut self.stream {
+            Some(stream) => Pin::new(stream).poll_frame(cx).map_err(broken_body),
+            None => self.lease.poll_body(cx),
         }
     }
 
@@ -240,8 +259,15 @@ impl Download {
         self.pieces.is_multiple_of(PIECES) && self.total.is_some_and(|total| Instant::now() >= total)
     }
 
+    fn has_ended(&self) -> bool {
+        match &self.stream {
+            Some(stream) => stream.is_end_stream(),
+            None => self.lease.body_left() == Some(0),
+        }
+    }
+
     fn give_back_at_end(&mut self) {
-        if self.body.is_end_stream() {
+        if self.has_ended() {
             self.lease.give_back();
         }
     }
@@ -264,10 +290,6 @@ impl Body for Download {
             Poll::Ready(Some(Ok(_))) if this.is_overdue() => this.break_off(cx, DownloadError::Stalled),
             Poll::Ready(Some(Ok(frame))) => {
                 this.waiting = None;
-                // hyper passes over what it can't read as trailers: where they ended is uncertain, and what comes after them is not trusted.
-                if frame.is_trailers() && this.lease.connection().is_some() {
-                    this.lease.discard();
-                }
                 this.give_back_at_end();
                 Poll::Ready(Some(Ok(frame)))
             }
@@ -285,10 +307,15 @@ impl Body for Download {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.ahead.is_none() && self.body.is_end_stream()
+        self.ahead.is_none() && self.has_ended()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match &self.stream {
+            // What was looked at had no length, and gets none now that its end is known.
+            _ if self.ahead.is_some() => SizeHint::default(),
+            Some(stream) => stream.size_hint(),
+            None => self.lease.body_left().map_or_else(SizeHint::default, SizeHint::with_exact),
+        }
     }
 }

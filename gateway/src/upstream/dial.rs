@@ -14,7 +14,6 @@ use tokio_rustls::client::TlsStream;
 
 use super::slot::Slot;
 use super::wire::Wire;
-use crate::socket::{Bytes, Socket};
 use crate::table::{Endpoint, Protocol, Upstream, UpstreamTls};
 
 /// Why there is no connection.
@@ -71,7 +70,7 @@ pub(super) async fn dial<T, F: Future<Output = hyper::Result<T>>>(
     deadline: Option<Instant>,
     protocol: Protocol,
     attempt: &Attempt,
-    shake: impl FnOnce(Socket<Wire>, Bytes) -> F,
+    shake: impl FnOnce(Wire) -> F,
 ) -> Result<(T, Open), ConnectError> {
     let (upstream, worker, endpoint) = (&slot.origin.upstream, slot.origin.worker, slot.named());
     let dial = async {
@@ -84,9 +83,7 @@ pub(super) async fn dial<T, F: Future<Output = hyper::Result<T>>>(
             None => Wire::Plain(stream),
             Some(tls) => Wire::Tls(Box::new(secure(stream, tls, endpoint, protocol).await?)),
         };
-        let socket = Socket::over(wire);
-        let read = socket.read();
-        shake(socket, read).await.map_err(io::Error::other)
+        shake(wire).await.map_err(io::Error::other)
     };
     let name = || upstream.name.clone();
     let dialled = match deadline {

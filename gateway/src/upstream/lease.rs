@@ -1,17 +1,19 @@
 //! The right to use a connection: what a request holds from its choice of an address to the end of its answer.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::future::{Either, ready};
 use http::{Request, Response};
-use hyper::body::Incoming;
+use http_body::Frame;
 use tokio::time::Instant;
 
-use super::body::Upload;
-use super::connection::{Connection, ExchangeError, Failed};
+use super::body::{Streamed, Upload};
+use super::connection::Connection;
 use super::dial::{Attempt, ConnectError, Open};
+use super::failure::{ExchangeError, Failed};
 use super::shared::Stream;
 use super::slot::{Fields, Slot};
 use super::wire::Wire;
@@ -33,7 +35,9 @@ pub enum Want {
 enum Held {
     /// Not yet, or not any more.
     Nothing,
-    Connection(Connection),
+    Connection(Box<Connection>),
+    /// One whose upload goes on in a task of its own.
+    Detached(Rc<RefCell<Box<Connection>>>),
     Stream(Stream),
 }
 
@@ -59,19 +63,19 @@ impl Lease {
         Rc::ptr_eq(&self.slot, slot)
     }
 
-    /// Takes what is open already, if there is anything; always ready.
-    pub(super) fn take_ready(&mut self, want: Want, cx: &Context<'_>) -> Poll<bool> {
+    /// Takes what is open already, if there is anything.
+    pub(super) fn take_ready(&mut self, want: Want) -> bool {
         let taken = if self.slot.origin.shares(want) {
             self.slot.shared.with_room().map(Held::Stream)
         } else if want == Want::Any {
-            self.slot.take_idle(cx).map(Held::Connection)
+            self.slot.take_idle().map(Held::Connection)
         } else {
             None
         };
-        Poll::Ready(taken.is_some_and(|taken| {
+        taken.is_some_and(|taken| {
             self.held = taken;
             true
-        }))
+        })
     }
 
     /// Takes what is open already, or opens a connection by the deadline.
@@ -84,23 +88,33 @@ impl Lease {
         deadline: Option<Instant>,
         attempt: &Attempt,
     ) -> Result<(), ConnectError> {
-        if std::future::poll_fn(|cx| self.take_ready(want, cx)).await {
+        if self.take_ready(want) {
             return Ok(());
         }
         let slot = &self.slot;
         self.held = if slot.origin.shares(want) {
             Held::Stream(slot.shared.stream(slot, deadline, attempt).await?)
         } else {
-            Held::Connection(Connection::open(slot, deadline, attempt).await?)
+            Held::Connection(Box::new(Connection::open(slot, deadline, attempt).await?))
         };
         Ok(())
     }
 
-    /// The leased connection of HTTP/1.1, which whoever reads from it drives.
-    pub(super) fn connection(&mut self) -> Option<&mut Connection> {
+    /// The next piece of the body that comes on a connection of HTTP/1.1.
+    pub(super) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ExchangeError>>> {
         match &mut self.held {
-            Held::Connection(connection) => Some(connection),
-            Held::Stream(_) | Held::Nothing => None,
+            Held::Connection(connection) => connection.poll_body(cx),
+            Held::Detached(connection) => connection.borrow_mut().poll_body(cx),
+            Held::Stream(_) | Held::Nothing => Poll::Ready(None),
+        }
+    }
+
+    /// How many bytes of that body are still to come, where that is known.
+    pub(super) fn body_left(&self) -> Option<u64> {
+        match &self.held {
+            Held::Connection(connection) => connection.body_left(),
+            Held::Detached(connection) => connection.borrow().body_left(),
+            Held::Stream(_) | Held::Nothing => Some(0),
         }
     }
 
@@ -110,7 +124,7 @@ impl Lease {
         match &self.held {
             Held::Connection(connection) => connection.reused,
             Held::Stream(stream) => stream.reused,
-            Held::Nothing => false,
+            Held::Detached(_) | Held::Nothing => false,
         }
     }
 
@@ -122,7 +136,7 @@ impl Lease {
         &mut self,
         request: Request<Upload>,
         limit: impl FnMut(&mut Context<'_>) -> Poll<E>,
-    ) -> impl Future<Output = Result<Response<Incoming>, E>> {
+    ) -> impl Future<Output = Result<Response<Streamed>, E>> {
         match &mut self.held {
             Held::Connection(connection) => Either::Left(connection.exchange(request, limit)),
             Held::Stream(stream) => {
@@ -130,25 +144,24 @@ impl Lease {
                 let (upstream, endpoint) = (&self.slot.origin.upstream, self.slot.named());
                 Either::Right(Either::Left(Box::pin(stream.exchange(request, upstream, endpoint, limit))))
             }
-            Held::Nothing => {
-                let failed = Failed { error: ExchangeError::Closed, unsent: Some(Box::new(request)) };
+            Held::Detached(_) | Held::Nothing => {
+                let failed = Failed { error: ExchangeError::Closed, request: Some(Box::new(request)), written: false };
                 Either::Right(Either::Right(ready(Err(failed.into()))))
             }
         }
     }
 
-    fn take_connection(&mut self) -> Option<Connection> {
+    fn take_connection(&mut self) -> Option<Box<Connection>> {
         match std::mem::replace(&mut self.held, Held::Nothing) {
             Held::Connection(connection) => Some(connection),
-            Held::Stream(_) | Held::Nothing => None,
+            Held::Detached(_) | Held::Stream(_) | Held::Nothing => None,
         }
     }
 
-    /// Waits for the end of HTTP on this connection, after an upgrade, and takes its socket with what came early.
-    pub async fn upgraded(&mut self) -> Option<(Socket<Wire>, Bytes, Open)> {
-        let mut connection = self.take_connection()?;
-        std::future::poll_fn(|cx| connection.drive(cx)).await;
-        Some(connection.into_socket())
+    /// After an upgrade: the socket, and what of the new protocol came with the answer's head.
+    pub fn upgraded(&mut self) -> Option<(Socket<Wire>, Bytes, Open)> {
+        let (wire, early, open) = self.take_connection()?.into_parts();
+        Some((Socket::over(wire), early, open))
     }
 
     /// The fields that requests and answers get here.
@@ -174,7 +187,7 @@ impl Lease {
         if let Held::Connection(_) = self.held
             && let Some(connection) = self.take_connection()
         {
-            connection.detach();
+            self.held = Held::Detached(connection.detach());
         }
     }
 }

@@ -54,7 +54,7 @@ impl Pool {
             None => Box::pin(self.first()).await?,
         };
         let mut lease = Lease::on(slot);
-        if std::future::poll_fn(|cx| lease.take_ready(want, cx)).await {
+        if lease.take_ready(want) {
             return Ok(lease);
         }
         // Boxed, so that the many requests that find a connection don't carry the state of the few that make one.

@@ -6,6 +6,7 @@
 use std::cell::{Cell, RefCell};
 use std::error::Error as _;
 use std::future::poll_fn;
+use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -14,7 +15,7 @@ use std::time::Duration;
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Response, Uri, Version};
-use hyper::body::Incoming;
+use http_body::Body as _;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper::rt::Executor;
@@ -23,10 +24,12 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout_at};
 
-use super::body::Upload;
-use super::connection::{ExchangeError, Failed, broken_upload};
+use super::body::{Streamed, Upload, UploadError};
 use super::dial::{Attempt, ConnectError, dial};
+use super::failure::{ExchangeError, Failed};
+use super::head;
 use super::slot::Slot;
+use crate::socket::Socket;
 use crate::table::{Endpoint, Protocol, Upstream};
 
 /// What an upstream may send ahead on one stream, and on all together.
@@ -126,7 +129,7 @@ impl Shared {
 }
 
 async fn open(slot: &Slot, deadline: Option<Instant>, attempt: &Attempt) -> Result<Multiplexed, ConnectError> {
-    let shake = |socket, _| async move {
+    let shake = |wire| async move {
         let mut builder = Builder::new(Local);
         builder
             .timer(TokioTimer::new())
@@ -134,7 +137,7 @@ async fn open(slot: &Slot, deadline: Option<Instant>, attempt: &Attempt) -> Resu
             .initial_connection_window_size(CONNECTION_WINDOW)
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING);
-        builder.handshake(TokioIo::new(socket)).await
+        builder.handshake(TokioIo::new(Socket::over(wire))).await
     };
     let ((sender, mut connection), open) = dial(slot, deadline, Protocol::Http2, attempt, shake).await?;
     let limit = Rc::new(Cell::new(connection.current_max_send_streams()));
@@ -183,16 +186,24 @@ impl Stream {
     /// [`Failed`], or what `limit` returns when it is ready first.
     pub(super) async fn exchange<E: From<Failed>>(
         &mut self,
-        mut request: Request<Upload>,
+        request: Request<Upload>,
         upstream: &Upstream,
         endpoint: &Endpoint,
         mut limit: impl FnMut(&mut Context<'_>) -> Poll<E>,
-    ) -> Result<Response<Incoming>, E> {
+    ) -> Result<Response<Streamed>, E> {
+        let (mut head, upload) = request.into_parts();
+        let text = (self.reused && upload.is_end_stream()).then(|| {
+            let mut text = Vec::new();
+            head::write(&mut head, false, &mut text);
+            text
+        });
+        let mut request = Request::from_parts(head, upload);
         address(&mut request, upstream, endpoint);
         let mut sender = self.connection.sender.clone();
         let mut answer = pin!(sender.try_send_request(request));
         poll_fn(|cx| match answer.as_mut().poll(cx) {
-            Poll::Ready(answered) => Poll::Ready(answered.map_err(|failed| explain(failed).into())),
+            Poll::Ready(Ok(answer)) => Poll::Ready(Ok(answer.map(Some))),
+            Poll::Ready(Err(failed)) => Poll::Ready(Err(explain(failed, text.as_deref()).into())),
             Poll::Pending => limit(cx).map(Err),
         })
         .await
@@ -204,6 +215,25 @@ impl Drop for Stream {
         let connection = &self.connection;
         connection.streams.set(connection.streams.get() - 1);
         connection.idle_since.set(Instant::now());
+    }
+}
+
+/// Tells a body that is too large from one that can't be read.
+fn broken_upload(error: hyper::Error) -> ExchangeError {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<UploadError>());
+    if matches!(cause, Some(UploadError::TooLarge)) {
+        ExchangeError::TooLarge
+    } else {
+        ExchangeError::Upload(error.into())
+    }
+}
+
+/// Why an answer broke off, in our words.
+pub(super) fn broken_body(error: hyper::Error) -> ExchangeError {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    match cause.map(io::Error::kind) {
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => ExchangeError::invalid(error),
+        _ => ExchangeError::BrokenOff,
     }
 }
 
@@ -224,7 +254,7 @@ fn address(request: &mut Request<Upload>, upstream: &Upstream, endpoint: &Endpoi
 }
 
 /// Why there was no answer, in our words.
-fn explain(mut failed: TrySendError<Request<Upload>>) -> Failed {
+fn explain(mut failed: TrySendError<Request<Upload>>, text: Option<&[u8]>) -> Failed {
     let unsent = failed.take_message().map(Box::new);
     let error = failed.into_error();
     let reason = error.source().and_then(|source| source.downcast_ref::<h2::Error>()).and_then(h2::Error::reason);
@@ -233,9 +263,11 @@ fn explain(mut failed: TrySendError<Request<Upload>>) -> Failed {
         // It has not begun with this one, or can't take any more.
         Some(h2::Reason::REFUSED_STREAM | h2::Reason::NO_ERROR) | None => ExchangeError::Closed,
         Some(h2::Reason::PROTOCOL_ERROR | h2::Reason::FRAME_SIZE_ERROR | h2::Reason::COMPRESSION_ERROR) => {
-            ExchangeError::Invalid(error)
+            ExchangeError::invalid(error)
         }
         Some(_) => ExchangeError::BrokenOff,
     };
-    Failed { error, unsent }
+    let written = unsent.is_none();
+    let again = || text.and_then(head::parse).map(|head| Box::new(Request::from_parts(head, Upload::Empty)));
+    Failed { error, request: unsent.or_else(again), written }
 }

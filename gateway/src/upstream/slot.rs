@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Waker};
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -65,7 +64,9 @@ pub(super) struct Slot {
     pub(super) active: Cell<usize>,
     /// Set while it can't be reached, to when it is tried again.
     pub(super) avoided_until: Cell<Option<Instant>>,
-    idle: RefCell<Vec<Connection>>,
+    // Boxed, because connections move between pool, lease and download.
+    #[expect(clippy::vec_box, reason = "they move")]
+    idle: RefCell<Vec<Box<Connection>>>,
     /// What the metric was told of idle connections.
     told: Cell<usize>,
     gone: Cell<bool>,
@@ -93,17 +94,18 @@ impl Slot {
     }
 
     /// The idle connection that was used last, if one still lives.
-    pub(super) fn take_idle(&self, cx: &Context<'_>) -> Option<Connection> {
+    pub(super) fn take_idle(&self) -> Option<Box<Connection>> {
         let mut idle = self.idle.borrow_mut();
-        let usable = |mut connection: Connection| connection.is_still_usable(cx).then_some(connection);
+        let usable = |mut connection: Box<Connection>| connection.is_usable().then_some(connection);
         let taken = std::iter::from_fn(|| idle.pop()).find_map(usable);
         self.tell(idle.len());
         taken
     }
 
-    pub(super) fn give_back(&self, mut connection: Connection) {
+    pub(super) fn give_back(&self, mut connection: Box<Connection>) {
         let mut idle = self.idle.borrow_mut();
-        if idle.len() < MAX_IDLE && !self.gone.get() {
+        if connection.is_done() && idle.len() < MAX_IDLE && !self.gone.get() {
+            connection.rest();
             connection.idle_since = self.origin.swept.get();
             connection.reused = true;
             idle.push(connection);
@@ -115,10 +117,9 @@ impl Slot {
     pub(super) fn sweep(&self, now: Instant) {
         let keepalive = self.origin.upstream.keepalive;
         let mut idle = self.idle.borrow_mut();
-        let cx = Context::from_waker(Waker::noop());
         idle.retain_mut(|connection| {
             let young = keepalive.is_none_or(|limit| now.duration_since(connection.idle_since) < limit);
-            young && connection.is_usable(&cx)
+            young && connection.is_usable()
         });
         self.shared.sweep(now, keepalive);
         self.tell(idle.len() + self.shared.idle());

@@ -1,9 +1,11 @@
 //! What an upstream's bytes go over: TCP, or TLS on it.
 
 use std::io::{self, IoSlice};
+use std::net::Shutdown;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -17,6 +19,33 @@ pub enum Wire {
     Plain(TcpStream),
     /// Boxed, because a session is large and most connections have none.
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Wire {
+    /// Whether nothing came, as far as the runtime has heard: no end, no error and no byte.
+    pub(super) fn is_silent(&mut self) -> bool {
+        let mut byte = [0];
+        match self {
+            Self::Plain(stream) => {
+                stream.try_read(&mut byte).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            }
+            // It may have something to say that is no byte of ours, as a session's ticket.
+            Self::Tls(stream) => {
+                let mut cx = Context::from_waker(Waker::noop());
+                Pin::new(stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+            }
+        }
+    }
+
+    /// Ends it both ways at once, whoever else has it.
+    pub(super) fn end(&self) {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        // Where it can't be ended it has ended.
+        let _ended = SockRef::from(stream).shutdown(Shutdown::Both);
+    }
 }
 
 impl Stream for Wire {

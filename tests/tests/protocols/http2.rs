@@ -88,7 +88,7 @@ fn trailers_pass_both_ways() {
     let gateway = with(&[], &upstream);
     let answer = run(async {
         let (mut sender, _) = connect(gateway.address).await;
-        // hyper's HTTP/1.1 side sends those trailers that were announced.
+        // In HTTP/1.1 those trailers go up that were announced.
         let head = request("POST", "/", &[("trailer", "x-count"), ("te", "trailers")]);
         let (answer, mut body) = sender.send_request(head, false).expect("it is open");
         body.send_data(Bytes::from_static(b"a film"), false).expect("it is open");
