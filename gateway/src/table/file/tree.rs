@@ -19,6 +19,9 @@ const MAX_DEPTH: usize = 24;
 /// Keys, values, maps and lists in one file.
 const MAX_NODES: usize = 1_000_000;
 
+/// So many keys are looked through one by one.
+const FEW: usize = 16;
+
 /// How many of them all anchors may name, and all aliases unfold to.
 const MAX_UNFOLDED: usize = 200_000;
 
@@ -193,8 +196,7 @@ impl<'a> Reader<'a> {
                 key => entries.push((Key { text: key.text, span }, value)),
             }
         }
-        let mut names = HashSet::with_capacity(entries.len());
-        if let Some((again, _)) = entries.iter().find(|(key, _)| !names.insert(key.text.as_str())) {
+        if let Some(again) = repeated(&entries) {
             return Err(Refusal::Twice(again.text.clone()).at(again.span));
         }
         if !merged.is_empty() {
@@ -218,6 +220,19 @@ impl<'a> Reader<'a> {
             Value::Scalar(_) | Value::Broken => Ok(()),
         }
     }
+}
+
+/// The first key that was there before. Where there are few, as nearly everywhere, a look at all of them is quicker than a set.
+fn repeated(entries: &[(Key, Node)]) -> Option<&Key> {
+    let mut keys = entries.iter().map(|(key, _)| key);
+    if entries.len() <= FEW {
+        return keys
+            .enumerate()
+            .find(|(at, key)| entries[..*at].iter().any(|(known, _)| known.text == key.text))
+            .map(|(_, key)| key);
+    }
+    let mut names = HashSet::with_capacity(entries.len());
+    keys.find(|key| !names.insert(key.text.as_str()))
 }
 
 /// Adds what `<<` merges into a map, where the map has no key of that name; what was merged first counts.
