@@ -24,7 +24,7 @@ test-cluster: need ## images, manifests and chart on a real API server and a rea
 
 # `make fuzz SECONDS=600` for longer. What it finds is for people; `make test` replays what it has found before.
 SECONDS ?= 60
-fuzz: need ## every fuzz target for a minute, on a nightly compiler: config, matcher, paths, framing (SECONDS=600 for longer)
+fuzz: need ## every fuzz target for a minute, on a nightly compiler: answers, config, framing, matcher, paths (SECONDS=600 for longer)
 	@tests/tools/fuzz.sh run $(SECONDS)
 
 postman: ## the Postman collection against what `make run` started

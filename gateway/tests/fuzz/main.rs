@@ -10,7 +10,7 @@ mod targets;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use targets::{config, framing, matcher, paths};
+use targets::{answers, config, framing, matcher, paths};
 
 type Target = fn(&[u8]) -> bool;
 
@@ -65,4 +65,10 @@ fn a_target_is_forwarded_byte_for_byte_on_the_route_of_its_bytes_or_refused() {
 fn a_connection_is_the_requests_that_its_client_sent_and_an_ambiguous_one_is_one_at_most() {
     assert!(replay("framing", framing::run, 100) >= 50);
     assert!(chance("framing", framing::run, 500, 300) >= 100);
+}
+
+#[test]
+fn whatever_an_upstream_says_is_its_answer_or_none_and_never_the_next_ones() {
+    assert!(replay("answers", answers::run, 50) >= 20);
+    assert!(chance("answers", answers::run, 500, 200) >= 100);
 }

@@ -7,6 +7,10 @@ use super::reading::{Not, Read, Reader};
 pub struct Answer {
     /// 200 to 599.
     pub status: u16,
+    /// Names in lower case, in their order.
+    pub fields: Vec<(String, Vec<u8>)>,
+    /// Without its framing.
+    pub body: Vec<u8>,
     /// What the origin said it was: `RUN-POSITION`.
     pub seen: Option<String>,
     /// `x-served-by`
@@ -40,7 +44,8 @@ impl Answer {
         }
     }
 
-    fn read(bytes: &[u8], to_head: bool) -> Read<Self> {
+    /// Reads the answer at the beginning; one that only its connection's end would end has no body.
+    pub fn read(bytes: &[u8], to_head: bool) -> Read<Self> {
         let (line, end) = Reader::Origin.line(bytes, 0)?;
         let line = String::from_utf8_lossy(line);
         let status = line
@@ -53,14 +58,20 @@ impl Answer {
             let value = fields.iter().find(|(known, _)| known == name).map(|(_, value)| value);
             value.map(|value| String::from_utf8_lossy(value).into_owned())
         };
-        let answer = Self { status, seen: field("x-seen"), by: field("x-served-by"), reason: field("x-gateway-error") };
-        let length = match (field("content-length"), field("transfer-encoding")) {
-            _ if to_head || status < 200 || matches!(status, 204 | 304) => 0,
-            (None, Some(_)) => Reader::Origin.chunks(&bytes[end..])?.1,
-            (Some(length), None) => length.parse().map_err(|_| Not::Ever("length"))?,
-            (None, None) => 0,
+        let (body, length) = match (field("content-length"), field("transfer-encoding")) {
+            _ if to_head || status < 200 || matches!(status, 204 | 304) => (Vec::new(), 0),
+            (None, Some(_)) => {
+                let ((body, _), length) = Reader::Origin.chunks(&bytes[end..])?;
+                (body, length)
+            }
+            (Some(length), None) => {
+                let length = length.parse().map_err(|_| Not::Ever("length"))?;
+                (bytes[end..].get(..length).ok_or(Not::Yet("body"))?.to_vec(), length)
+            }
+            (None, None) => (Vec::new(), 0),
             (Some(_), Some(_)) => return Err(Not::Ever("framing")),
         };
-        if bytes[end..].len() < length { Err(Not::Yet("body")) } else { Ok((answer, end + length)) }
+        let (seen, by, reason) = (field("x-seen"), field("x-served-by"), field("x-gateway-error"));
+        Ok((Self { status, fields, body, seen, by, reason }, end + length))
     }
 }

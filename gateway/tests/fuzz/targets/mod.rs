@@ -5,6 +5,7 @@
 //! that it found. So nothing here is of a test framework, and a broken promise is a panic.
 
 mod answer;
+pub mod answers;
 pub mod config;
 pub mod framing;
 mod made;
