@@ -14,7 +14,7 @@ use super::client::X_FORWARDED_FOR;
 use super::error::Error;
 use super::id::{TRACEPARENT, TRACESTATE, X_REQUEST_ID};
 use super::record::Record;
-use crate::upstream::{ExchangeError, Fields};
+use crate::upstream::{ExchangeError, Fields, tokens};
 
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -201,11 +201,6 @@ fn strip_named(headers: &mut HeaderMap) {
     for name in names {
         headers.remove(name);
     }
-}
-
-/// The comma-separated tokens of a header's value.
-pub fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
-    value.to_str().unwrap_or_default().split(',').map(str::trim)
 }
 
 /// Takes out of a request's head what is of the client's hop only, and makes its target the origin form.

@@ -23,12 +23,12 @@ use super::headers;
 use super::record::Record;
 use super::stage::Outcome;
 use crate::clock::{Clock, after};
-use crate::upstream::{ExchangeError, Lease, Streamed};
+use crate::upstream::{ExchangeError, Lease, Streamed, tokens};
 
 /// Whether a request asks for a WebSocket. No other upgrade is passed on: their headers end here.
 pub fn is_websocket<B>(request: &Request<B>) -> bool {
     let lists = |name, token: &str| {
-        request.headers().get_all(name).iter().flat_map(headers::tokens).any(|given| given.eq_ignore_ascii_case(token))
+        request.headers().get_all(name).iter().flat_map(tokens).any(|given| given.eq_ignore_ascii_case(token))
     };
     // hyper has seen whether the connection can be taken over; that costs no look-up.
     request.extensions().get::<OnUpgrade>().is_some()

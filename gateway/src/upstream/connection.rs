@@ -139,13 +139,13 @@ impl Connection {
     }
 
     /// Lets the upload go on in a task of its own until it ends, for one that outlives its answer's head. The connection ends with both.
-    pub(super) fn detach(mut self: Box<Self>) -> Rc<RefCell<Box<Self>>> {
+    pub(super) fn detach(mut self: Box<Self>) -> Rc<RefCell<Self>> {
         self.detached = true;
-        let shared = Rc::new(RefCell::new(self));
+        let shared = Rc::new(RefCell::new(*self));
         let connection = shared.clone();
         tokio::task::spawn_local(async move {
             let sent = std::future::poll_fn(|cx| {
-                let Self { sending, wire, .. } = &mut **connection.borrow_mut();
+                let Self { sending, wire, .. } = &mut *connection.borrow_mut();
                 sending.poll(wire, cx)
             });
             if sent.await.is_err() {

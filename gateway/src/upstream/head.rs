@@ -47,8 +47,13 @@ fn frame(headers: &mut HeaderMap, has_body: bool) -> Framing {
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     headers.remove(CONTENT_LENGTH);
-    let names = headers.get_all(TRAILER).iter().flat_map(|names| names.as_bytes().split(|byte| *byte == b','));
-    Framing::Chunked(names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()).collect())
+    let names = headers.get_all(TRAILER).iter().flat_map(tokens);
+    Framing::Chunked(names.filter_map(|name| name.parse().ok()).collect())
+}
+
+/// The comma-separated tokens of a header's value.
+pub fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
+    value.to_str().unwrap_or_default().split(',').map(str::trim)
 }
 
 /// Reads what [`write`] wrote.
@@ -136,13 +141,12 @@ struct Seen {
 impl Seen {
     fn look(&mut self, name: &HeaderName, value: &HeaderValue) {
         if *name == CONNECTION {
-            let options = || value.to_str().unwrap_or_default().split(',').map(str::trim);
-            self.closes |= options().any(|option| option.eq_ignore_ascii_case("close"));
-            self.keeps |= options().any(|option| option.eq_ignore_ascii_case("keep-alive"));
+            self.closes |= tokens(value).any(|option| option.eq_ignore_ascii_case("close"));
+            self.keeps |= tokens(value).any(|option| option.eq_ignore_ascii_case("keep-alive"));
         } else if *name == TRANSFER_ENCODING {
-            let codings = value.to_str().unwrap_or_default();
-            let last = codings.rsplit(',').next().unwrap_or_default().trim();
-            self.twice |= self.coding.replace(last.eq_ignore_ascii_case("chunked")).is_some();
+            let last = tokens(value).last();
+            let chunked = last.is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"));
+            self.twice |= self.coding.replace(chunked).is_some();
         } else if *name == CONTENT_LENGTH {
             let digits = value.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
             self.twice |= self.length.replace(digits.and_then(|digits| digits.parse().ok())).is_some();

@@ -37,7 +37,7 @@ enum Held {
     Nothing,
     Connection(Box<Connection>),
     /// One whose upload goes on in a task of its own.
-    Detached(Rc<RefCell<Box<Connection>>>),
+    Detached(Rc<RefCell<Connection>>),
     Stream(Stream),
 }
 

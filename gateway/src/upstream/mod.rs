@@ -31,6 +31,7 @@ use http::HeaderValue;
 pub use body::{Download, Streamed, Transfer, Upload, UploadError};
 pub use dial::{ConnectError, Open};
 pub use failure::{ExchangeError, Failed};
+pub use head::tokens;
 pub use lease::{Lease, Want};
 pub use pool::Pool;
 pub use slot::Fields;
