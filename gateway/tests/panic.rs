@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test can't do ends it")]
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -34,7 +35,15 @@ fn worker() -> Rc<Worker> {
         plan(FILE, Path::new("routes.yaml"), &|_| None).unwrap().into_table(None, &metrics, &Names::new(None).0);
     let server = table.server.clone();
     let snapshots = Snapshots::new(Arc::new(ArcSwap::from_pointee(table)), 0);
-    Rc::new(Worker { index: 0, metrics, server, namer: Namer::default(), snapshots, log: None })
+    Rc::new(Worker {
+        index: 0,
+        metrics,
+        server,
+        namer: Namer::default(),
+        snapshots,
+        log: None,
+        scratch: RefCell::default(),
+    })
 }
 
 /// What the layers inside of the record do, where they have a bug.

@@ -3,17 +3,17 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Buf as _, Bytes};
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use pin_project_lite::pin_project;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::body::Body;
@@ -62,16 +62,19 @@ pub async fn open(
     };
     tokio::task::spawn_local(async move {
         let joined = async {
-            let client = client_side.await.map_err(io::Error::other)?;
-            let last = Rc::new(Cell::new(Instant::now()));
-            let mut client = Watched { io: TokioIo::new(client), last: last.clone() };
-            let mut upstream = Watched { io: socket, last: last.clone() };
-            client.write_all(&early).await?;
-            let mut copying = pin!(copy_bidirectional(&mut client, &mut upstream));
+            let mut client = TokioIo::new(client_side.await.map_err(io::Error::other)?);
+            let mut upstream = socket;
+            let (mut up, mut down) = (Way::default(), Way { kept: early, ..Way::default() });
+            let last = Cell::new(Instant::now());
             let clock = Clock::new(last.get());
-            poll_fn(|cx| match copying.as_mut().poll(cx) {
-                Poll::Ready(copied) => Poll::Ready(copied.map(|_| ())),
-                Poll::Pending => clock.poll(cx, after(last.get(), idle)).map(Ok),
+            poll_fn(|cx| {
+                let mut scratch = record.worker.scratch.borrow_mut();
+                let up = up.poll(cx, &mut client, &mut upstream, &mut scratch, &last)?;
+                let down = down.poll(cx, &mut upstream, &mut client, &mut scratch, &last)?;
+                if up.is_ready() && down.is_ready() {
+                    return Poll::Ready(io::Result::Ok(()));
+                }
+                clock.poll(cx, after(last.get(), idle)).map(Ok)
             })
             .await
         };
@@ -80,39 +83,85 @@ pub async fn open(
         tracing::debug!(request_id = record.id(), ?ended, "a tunnel ended");
         drop((lease, open, record));
     });
-    Ok(Response::from_parts(head, Body::from(bytes::Bytes::new())))
+    Ok(Response::from_parts(head, Body::from(Bytes::new())))
 }
 
-pin_project! {
-    /// A socket that notes when something passed.
-    struct Watched<T> {
-        #[pin]
-        io: T,
-        last: Rc<Cell<Instant>>,
-    }
+/// The bytes from one side to the other, and at last their end.
+#[derive(Default)]
+struct Way {
+    /// What was read and the other side has not taken.
+    kept: Bytes,
+    state: State,
 }
 
-impl<T: AsyncRead> AsyncRead for Watched<T> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.project();
-        let polled = this.io.poll_read(cx, buffer);
-        if polled.is_ready() {
-            this.last.set(Instant::now());
+#[derive(Clone, Copy, Default)]
+enum State {
+    #[default]
+    Open,
+    /// There is nothing more to read.
+    Ending,
+    Ended,
+}
+
+impl Way {
+    /// Passes on what there is; ready once the end was passed on too. `last` is when something was read.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut (impl AsyncRead + Unpin),
+        to: &mut (impl AsyncWrite + Unpin),
+        scratch: &mut Scratch,
+        last: &Cell<Instant>,
+    ) -> Poll<io::Result<()>> {
+        let (mut from, mut to) = (Pin::new(from), Pin::new(to));
+        loop {
+            while !self.kept.is_empty() {
+                match ready!(to.as_mut().poll_write(cx, &self.kept))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    written => self.kept.advance(written),
+                }
+            }
+            match self.state {
+                State::Open => {}
+                State::Ending => {
+                    ready!(to.as_mut().poll_shutdown(cx))?;
+                    self.state = State::Ended;
+                    return Poll::Ready(Ok(()));
+                }
+                State::Ended => return Poll::Ready(Ok(())),
+            }
+            let mut buffer = ReadBuf::new(scratch.room());
+            if from.as_mut().poll_read(cx, &mut buffer)?.is_pending() {
+                ready!(to.as_mut().poll_flush(cx))?;
+                return Poll::Pending;
+            }
+            let read = buffer.filled();
+            if read.is_empty() {
+                self.state = State::Ending;
+                continue;
+            }
+            last.set(Instant::now());
+            let written = match to.as_mut().poll_write(cx, read)? {
+                Poll::Ready(written) => written,
+                Poll::Pending => 0,
+            };
+            if written < read.len() {
+                self.kept = Bytes::copy_from_slice(&read[written..]);
+            }
         }
-        polled
     }
 }
 
-impl<T: AsyncWrite> AsyncWrite for Watched<T> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.project().io.poll_write(cx, bytes)
-    }
+/// What tunnels read into: one buffer a worker, because what was read is written before anyone else reads.
+#[derive(Debug, Default)]
+pub struct Scratch(Vec<u8>);
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.project().io.poll_flush(cx)
-    }
+impl Scratch {
+    const LENGTH: usize = 16 * 1024;
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.project().io.poll_shutdown(cx)
+    /// Made when it is first needed.
+    fn room(&mut self) -> &mut [u8] {
+        self.0.resize(Self::LENGTH, 0);
+        &mut self.0
     }
 }

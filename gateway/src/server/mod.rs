@@ -15,6 +15,7 @@ mod opening;
 mod proxy;
 mod rest;
 
+use std::cell::RefCell;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
@@ -117,8 +118,15 @@ fn run(
     let serving = runtime.and_then(|runtime| {
         let Setup { server, metrics, tables, log, entrance } = setup;
         let snapshots = Snapshots::new(tables, index);
-        let worker =
-            Rc::new(Worker { index, metrics, server, namer: Namer::default(), snapshots, log: log.for_worker() });
+        let worker = Rc::new(Worker {
+            index,
+            metrics,
+            server,
+            namer: Namer::default(),
+            snapshots,
+            log: log.for_worker(),
+            scratch: RefCell::default(),
+        });
         drop(log);
         runtime.block_on(async {
             let door = Door::new(&worker.server);

@@ -1,6 +1,7 @@
 //! WebSockets pass, and no other upgrade does.
 
-use std::net::TcpStream;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
 
 use tests::gateway::Gateway;
 use tests::upstream::Upstream;
@@ -51,6 +52,33 @@ fn a_websocket_passes_both_ways() {
     let scrape = gateway.counted("it has ended", |scrape| scrape.value("gateway_requests_in_flight", &[]) == 0.0);
     assert_eq!(scrape.value("gateway_requests_total", &[("route", "all"), ("code", "1xx")]), 1.0);
     gateway.process.line("the request", |line| line["status"] == 101);
+}
+
+#[test]
+fn a_tunnel_waits_for_whoever_is_slow_and_passes_on_each_end() {
+    const MUCH: usize = 8 << 20;
+    let upstream = Upstream::raw(|stream, _| {
+        let mut stream = tungstenite::accept(stream).expect("a handshake").into_inner();
+        stream.write_all(&bytes(MUCH)).expect("the tunnel is open");
+        let mut came = Vec::new();
+        stream.read_to_end(&mut came).expect("the client's end is passed on");
+        assert!(came == bytes(MUCH), "{} bytes came up", came.len());
+        stream.write_all(b"all of it").expect("the tunnel is open this way");
+    });
+    let gateway = before(&upstream);
+    let mut down = open(&gateway).into_inner();
+    let mut up = down.try_clone().expect("a socket");
+    // The upstream reads nothing until all that it has to say was taken.
+    let sending = std::thread::spawn(move || {
+        up.write_all(&bytes(MUCH)).expect("the tunnel is open");
+        up.shutdown(Shutdown::Write).expect("the tunnel is open");
+    });
+    let mut came = Vec::new();
+    down.read_to_end(&mut came).expect("the upstream's end is passed on");
+    sending.join().expect("all was sent");
+    let (first, last) = came.split_at(MUCH);
+    assert!(first == bytes(MUCH), "as it was sent");
+    assert_eq!(String::from_utf8_lossy(last), "all of it");
 }
 
 #[test]
