@@ -14,17 +14,17 @@ mod tls;
 mod upstream_tls;
 mod upstreams;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use foldhash::{HashMap, HashMapExt as _};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::environment::Lookup;
 use super::matcher::Matcher;
 use super::problem::{Problems, Report};
-use super::{Action, Route, Server, Table, Upstream, file};
+use super::{Route, Server, Table, Upstream, file};
 use crate::metrics::Metrics;
 use crate::names::Names;
 use routes::PlannedRoute;
@@ -117,9 +117,9 @@ impl Plan {
         let known = previous.map(known).unwrap_or_default();
         let upstreams: Vec<_> =
             self.upstreams.into_iter().map(|planned| planned.make(&known, metrics, names)).collect();
-        let counters = previous.map(counters).unwrap_or_default();
+        let before = previous.map(routes_by_name).unwrap_or_default();
         let routes: Vec<Route> =
-            self.routes.into_iter().map(|planned| planned.make(&upstreams, &counters, metrics)).collect();
+            self.routes.into_iter().map(|planned| planned.make(&upstreams, &before, metrics)).collect();
         let warnings =
             self.warnings.problems().iter().map(|problem| format!("line {}: {}", problem.span.line, problem.message));
         Table {
@@ -139,15 +139,13 @@ impl Plan {
     }
 }
 
-/// The decision counters of a table's splits by route.
-type Counters<'a> = HashMap<&'a str, &'a Arc<std::sync::atomic::AtomicU64>>;
+/// A table's routes by name: whose series and counters go on.
+type RoutesByName<'a> = HashMap<&'a str, &'a Route>;
 
-fn counters(table: &Table) -> Counters<'_> {
-    let named = table.routes.iter().filter_map(|route| match &route.action {
-        Action::Split(split) => Some((route.name.as_str(), &split.decisions)),
-        Action::Respond(_) | Action::Redirect(_) => None,
-    });
-    named.collect()
+fn routes_by_name(table: &Table) -> RoutesByName<'_> {
+    let mut named = HashMap::with_capacity(table.routes.len());
+    named.extend(table.routes.iter().map(|route| (route.name.as_str(), route)));
+    named
 }
 
 /// A table's upstreams by name.

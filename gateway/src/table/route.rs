@@ -95,6 +95,17 @@ pub enum Action {
     Redirect(Redirect),
 }
 
+impl Action {
+    /// The split, where it is one.
+    #[must_use]
+    pub fn split(&self) -> Option<&Split> {
+        match self {
+            Self::Split(split) => Some(split),
+            Self::Respond(_) | Self::Redirect(_) => None,
+        }
+    }
+}
+
 /// A fixed answer.
 #[derive(Debug)]
 pub struct Reply {

@@ -4,9 +4,9 @@
 //! they stand. So one route hides another only if it stands earlier and both ask for the same host, path, headers and query,
 //! and the earlier one's methods hold all of the later one's.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use foldhash::{HashMap, HashMapExt as _};
 use http::Method;
 
 use crate::table::file::matching::{HostPattern, Pattern};
@@ -44,8 +44,8 @@ fn key(route: &Route) -> Option<String> {
         return None;
     }
     let mut key = match (&route.path, &route.exact) {
-        (Some(path), None) => format!("p{}\n", path.0.trim_end_matches('/')),
-        (None, Some(path)) => format!("e{}\n", path.0),
+        (Some(path), None) => ["p", path.0.trim_end_matches('/'), "\n"].concat(),
+        (None, Some(path)) => ["e", &path.0, "\n"].concat(),
         _ => return None,
     };
     match route.host.as_ref().map(|at| &at.value) {
@@ -61,13 +61,11 @@ fn key(route: &Route) -> Option<String> {
 
 /// Adds matchers to a key, in an order that doesn't depend on the file's.
 fn pairs<K>(key: &mut String, entries: Option<&[(At<K>, At<Pattern>)]>, name: impl Fn(&K) -> String) {
-    let mut lines: Vec<String> = entries
-        .unwrap_or_default()
-        .iter()
-        .map(|(key, pattern)| format!("{:?}={:?}", name(&key.value), pattern.written()))
-        .collect();
+    let line = |(key, pattern): &(At<K>, At<Pattern>)| format!("{:?}={:?}", name(&key.value), pattern.written());
+    let mut lines: Vec<String> = entries.unwrap_or_default().iter().map(line).collect();
     lines.sort_unstable();
-    _ = write!(key, "\n{}", lines.join(","));
+    key.push('\n');
+    key.push_str(&lines.join(","));
 }
 
 /// Whether every method of `later` is also one of `earlier`'s, at the same rank: a list outranks none.

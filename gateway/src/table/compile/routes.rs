@@ -1,11 +1,12 @@
 //! `routes`: each by itself (what it matches, that it does exactly one thing), then together (names, reachability).
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::splits::PlannedSplit;
 use super::timeouts::Layer;
-use super::{Counters, actions, reachable, splits, timeouts, upstreams};
+use super::{RoutesByName, actions, reachable, splits, timeouts, upstreams};
 use crate::metrics::Metrics;
 use crate::table::file::File;
 use crate::table::file::limit::Limit;
@@ -179,16 +180,18 @@ impl PlannedRoute {
         }
     }
 
-    /// The route, with its series.
-    pub(super) fn make(self, upstreams: &[Arc<Upstream>], counters: &Counters<'_>, metrics: &Metrics) -> Route {
+    /// The route, with its series: those of the route of its name before the edit, as far as it had them.
+    pub(super) fn make(self, upstreams: &[Arc<Upstream>], before: &RoutesByName<'_>, metrics: &Metrics) -> Route {
+        let before = before.get(self.name.as_str());
         Route {
             matches: self.matches,
             timeouts: self.timeouts,
             max_body: self.max_body,
-            local: metrics.series(&self.name, "-"),
+            local: before.map_or_else(|| metrics.series(&self.name, "-"), |route| route.local.clone()),
             action: match self.action {
                 PlannedAction::Split(split) => {
-                    Action::Split(split.make(&self.name, upstreams, counters.get(self.name.as_str()).copied(), metrics))
+                    let before = before.and_then(|route| route.action.split());
+                    Action::Split(split.make(&self.name, upstreams, before, metrics))
                 }
                 PlannedAction::Respond(reply) => Action::Respond(reply),
                 PlannedAction::Redirect(redirect) => Action::Redirect(redirect),

@@ -1,7 +1,6 @@
 //! `split` and `to`: weights that make a whole, and what pins them.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use http::Method;
 
@@ -195,20 +194,25 @@ impl PlannedSplit {
         self.sides.iter().map(|side| side.upstream)
     }
 
-    /// The split, with its series; `counter` is that of the same route before the edit.
+    /// The split, with its series; `before` is that of the same route before the edit.
     pub(super) fn make(
         self,
         route: &str,
         upstreams: &[Arc<Upstream>],
-        counter: Option<&Arc<AtomicU64>>,
+        before: Option<&Split>,
         metrics: &Metrics,
     ) -> Split {
         let weights: Vec<u16> = self.sides.iter().map(|side| side.weight).collect();
+        let series = |upstream: &str| {
+            let mut counted = before.iter().flat_map(|split| &split.entries).map(|entry| &entry.series);
+            let known = counted.find(|series| series.upstream == upstream);
+            known.cloned().unwrap_or_else(|| metrics.series(route, upstream))
+        };
         let entry = |side: PlannedSide| Entry {
             upstream: side.upstream,
             weight: side.weight,
             pinned_by: side.pinned_by,
-            series: metrics.series(route, &upstreams[side.upstream.0].name),
+            series: series(&upstreams[side.upstream.0].name),
         };
         Split {
             entries: self.sides.into_iter().map(entry).collect(),
@@ -216,7 +220,7 @@ impl PlannedSplit {
             sticky: self.sticky,
             seed: self.seed,
             enabled: self.enabled,
-            decisions: counter.map(Arc::clone).unwrap_or_default(),
+            decisions: before.map(|split| split.decisions.clone()).unwrap_or_default(),
             single: self.single,
         }
     }

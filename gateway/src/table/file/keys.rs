@@ -61,10 +61,9 @@ macro_rules! keys {
                     known: Self::KNOWN,
                     later: &[$($later),*],
                 };
-                let slipped = map.refuse_others(problems);
+                let ([$($field),*], written) = map.values(problems);
                 // Every key is read before the first bad one ends it.
-                $(let $field = map.read(stringify!($field), problems);)*
-                let written = map.entries.iter().fold(slipped, |bits, (key, _)| bits | Self::bit(&key.text));
+                $(let $field = map.read(stringify!($field), $field, problems);)*
                 Some(Self { span: node.span, written, $($field: $field?,)* })
             }
         }
@@ -152,43 +151,52 @@ const ELSEWHERE: [(&str, &str); 14] = [
     ("percent", "weight"),
 ];
 
-impl Map<'_> {
-    /// The value of one key. That it is missing is only said where no strange key stands in its place.
-    pub fn read<T: Read>(&self, name: &str, problems: &mut Problems) -> Option<T> {
-        match self.entries.iter().find(|(key, _)| key.text == name) {
-            Some((_, node)) => T::read(node, problems),
-            None => T::absent().or_else(|| {
-                let strange = |(key, _): &(Key, Node)| !self.known.contains(&key.text.as_str());
-                if !self.entries.iter().any(strange) {
-                    problems.error(self.span, format!("{} needs `{name}`", self.what));
+impl<'a> Map<'a> {
+    /// The value of each key that it may have, in their order, and which of them are written. Every other key is reported.
+    pub fn values<const N: usize>(&self, problems: &mut Problems) -> ([Option<&'a Node>; N], u32) {
+        let (mut values, mut written) = ([None; N], 0);
+        for (key, value) in self.entries {
+            match self.known.iter().position(|known| *known == key.text) {
+                Some(at) => {
+                    values[at] = Some(value);
+                    written |= 1 << at;
                 }
-                None
-            }),
+                // Reported where the environment was filled in.
+                None if key.text.contains("${") => {}
+                None => written |= self.refuse(key, problems),
+            }
         }
+        (values, written)
     }
 
-    /// Reports every key that is none of the known ones, and gives [`SLIPPED`] where there are any.
-    pub fn refuse_others(&self, problems: &mut Problems) -> u32 {
-        let mut slipped = 0;
-        for (key, _) in self.entries {
-            let text = key.text.as_str();
-            if self.known.contains(&text) || text.contains("${") {
-                continue;
-            }
-            if self.later.contains(&text) {
-                problems.error(key.span, format!("`{text}` is not supported yet")).help("leave it out");
-                continue;
-            }
-            slipped = SLIPPED;
-            let name = excerpt(text);
-            let problem = problems.error(key.span, format!("{} has no key `{name}`", self.what));
-            let moved = ELSEWHERE.iter().find(|(theirs, ours)| *theirs == text && self.known.contains(ours));
-            let near = nearest(text, self.known.iter().chain(self.later).copied());
-            match moved.map(|(_, ours)| *ours).or(near) {
-                Some(meant) => problem.help(format!("did you mean `{meant}`?")),
-                None => problem.help(format!("its keys: {}", self.known.join(", "))),
-            };
+    /// Reads the value of a key. That it is missing is only said where no strange key stands in its place.
+    pub fn read<T: Read>(&self, name: &str, value: Option<&Node>, problems: &mut Problems) -> Option<T> {
+        if let Some(node) = value {
+            return T::read(node, problems);
         }
-        slipped
+        T::absent().or_else(|| {
+            if self.entries.iter().all(|(key, _)| self.known.contains(&key.text.as_str())) {
+                problems.error(self.span, format!("{} needs `{name}`", self.what));
+            }
+            None
+        })
+    }
+
+    /// Reports a key that is none of the known ones; gives [`SLIPPED`] unless it will be one.
+    fn refuse(&self, key: &Key, problems: &mut Problems) -> u32 {
+        let text = key.text.as_str();
+        if self.later.contains(&text) {
+            problems.error(key.span, format!("`{text}` is not supported yet")).help("leave it out");
+            return 0;
+        }
+        let name = excerpt(text);
+        let problem = problems.error(key.span, format!("{} has no key `{name}`", self.what));
+        let moved = ELSEWHERE.iter().find(|(theirs, ours)| *theirs == text && self.known.contains(ours));
+        let near = nearest(text, self.known.iter().chain(self.later).copied());
+        match moved.map(|(_, ours)| *ours).or(near) {
+            Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+            None => problem.help(format!("its keys: {}", self.known.join(", "))),
+        };
+        SLIPPED
     }
 }

@@ -40,7 +40,7 @@ impl Word for Path {
                 format!("at most {LONGEST_PATH}"),
             ));
         }
-        if let Some(at) = text.find(['?', '#']) {
+        if let Some(at) = text.bytes().position(|byte| matches!(byte, b'?' | b'#')) {
             return Err(Wrong::new(
                 format!("the path `{shown}` holds a `{}`", &text[at..=at]),
                 format!("write `{}`; match parameters with `query: {{ name: value }}`", &text[..at]),

@@ -64,7 +64,10 @@ pub fn read(text: &str, environment: Lookup<'_>, problems: &mut Problems) -> Opt
         problems.error(Span::start(), "the file is empty").help("a routes file has at least `upstreams` and `routes`");
         return None;
     }
-    fill(&mut tree, environment, problems);
+    // A text without either has nothing to fill in: an escape may write a `$` too.
+    if text.contains("${") || text.contains('\\') {
+        fill(&mut tree, environment, problems);
+    }
     File::read(&tree, problems)
 }
 

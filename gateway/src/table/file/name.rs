@@ -1,10 +1,10 @@
 //! Names: of routes, upstreams and sticky groups. They are metric labels and stand in logs, so they are short and plain.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use foldhash::{HashSet, HashSetExt as _};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::table::file::read::{At, Read, Word, Wrong, excerpt};
@@ -86,7 +86,7 @@ impl<K: Word + Clone + Eq + Hash, T: Read> Read for Named<K, T> {
             return None;
         }
         let mut read: Vec<(At<K>, T)> = Vec::with_capacity(entries.len());
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::with_capacity(entries.len());
         for (key, value) in entries {
             let key = At::<K>::key(key, problems);
             let value = T::read(value, problems);

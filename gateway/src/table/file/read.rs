@@ -213,5 +213,10 @@ impl Node {
 
 /// The beginning of a text, for a message.
 pub fn excerpt(text: &str) -> Cow<'_, str> {
-    text.char_indices().nth(48).map_or(Cow::Borrowed(text), |(end, _)| format!("{}…", &text[..end]).into())
+    match text.char_indices().nth(48) {
+        // Nearly all are short in bytes too, and this is asked of many that are never shown.
+        _ if text.len() <= 48 => text.into(),
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+    }
 }
