@@ -56,6 +56,8 @@ pub struct Found {
     pub hosts: usize,
     /// In the order of [`HOP_BY_HOP`].
     hop_by_hop: [bool; HOP_BY_HOP.len()],
+    /// `Connection: close`, as most write it.
+    closes: bool,
     /// The peer takes trailers.
     trailers: bool,
     framing: Framing,
@@ -105,7 +107,10 @@ impl Found {
                     judge(value.as_bytes());
                     continue;
                 }
-                b"connection" => &mut found.hop_by_hop[0],
+                b"connection" => {
+                    found.closes = value.as_bytes().eq_ignore_ascii_case(b"close");
+                    &mut found.hop_by_hop[0]
+                }
                 b"te" => &mut found.hop_by_hop[1],
                 b"upgrade" => &mut found.hop_by_hop[2],
                 b"proxy-authenticate" => &mut found.hop_by_hop[3],
@@ -142,6 +147,11 @@ impl Found {
     /// Whether there is a coding other than exactly one `chunked`.
     pub fn unclear_coding(&self) -> bool {
         self.framing.codings > 1 || self.framing.odd_coding
+    }
+
+    /// Whether the connection of a request ends with its answer. It may do so where this does not see it.
+    pub fn closes(&self, version: Version) -> bool {
+        self.closes || version == Version::HTTP_10 && !self.hop_by_hop[0]
     }
 
     /// Whether another protocol is asked for.

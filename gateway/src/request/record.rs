@@ -167,6 +167,7 @@ impl Record {
     /// The answer has been handed to the connection to its last byte.
     pub fn complete(&self) {
         self.complete.set(true);
+        self.client.answered();
     }
 
     /// The upstream failed in the middle of its answer: the client sees a broken body, and it is not the client that left.

@@ -20,7 +20,10 @@ use crate::table::file::matching::is_dot_segment;
 /// Refuses what can't be forwarded as it is.
 pub fn vet(Begun { request, record }: Begun) -> Decision<Vetted> {
     match judge(&request, &record.worker.server) {
-        Ok(found) => Decision::Continue(Vetted { request, record, found }),
+        Ok(found) => {
+            record.client.leaves.set(found.closes(request.version()));
+            Decision::Continue(Vetted { request, record, found })
+        }
         Err(error) => refuse(error),
     }
 }

@@ -71,8 +71,8 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, seat: Seat, entra
 ///
 /// Not async as a whole, because the future would carry the stream on to its end: hyper has it, boxed, before the future is made.
 pub(super) fn go_on<S: Stream + Send + 'static>(io: Opening<Socket<S>>, link: Link) -> impl Future<Output = ()> {
-    let read = io.inner().read();
-    let mut phase = Phase { begun: 0, read_before: read.count() - io.held(), head_since: None };
+    let socket = link.client.socket.get_or_init(|| io.inner().handle().clone()).clone();
+    let mut phase = Phase { begun: 0, read_before: socket.read() - io.held(), head_since: None };
     let stack = stack(link.worker.clone());
     let of = link.client.clone();
     let service = service_fn(move |request| {
@@ -84,9 +84,10 @@ pub(super) fn go_on<S: Stream + Send + 'static>(io: Opening<Socket<S>>, link: Li
         let Link { client, worker, seat } = &link;
         let mut closing = false;
         let ended = poll_fn(|cx| {
+            socket.goes_on();
             let told = !closing && seat.told_to_close(cx);
             if told {
-                read.ask_system();
+                socket.ask_system();
             }
             if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
                 if ended.is_err_and(|error| error.is_parse()) {
@@ -94,7 +95,7 @@ pub(super) fn go_on<S: Stream + Send + 'static>(io: Opening<Socket<S>>, link: Li
                 }
                 return Poll::Ready(Ended::Closed);
             }
-            let in_head = phase.in_head(client, read.count());
+            let in_head = phase.in_head(client, socket.read());
             if told && !in_head {
                 // hyper would wait for the first request of a connection that never had one.
                 if client.begun.get() == 0 {
@@ -104,7 +105,7 @@ pub(super) fn go_on<S: Stream + Send + 'static>(io: Opening<Socket<S>>, link: Li
                 Pin::new(&mut *connection).graceful_shutdown();
                 cx.waker().wake_by_ref();
             }
-            phase.poll(cx, client, in_head, read.is_blocked(), worker)
+            phase.poll(cx, client, in_head, socket.is_blocked(), worker)
         })
         .await;
         // Without parts it was upgraded.

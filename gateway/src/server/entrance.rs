@@ -2,14 +2,16 @@
 //!
 //! A connection that fails here is closed and counted by a word of [`REASONS`]; no request ever began on it.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use rustls::{Error as TlsError, HandshakeKind, ProtocolVersion};
-use tokio::io::ReadBuf;
+use tokio::io::{AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -138,7 +140,16 @@ fn reason(error: &io::Error) -> &'static str {
 impl Stream for TlsStream<Socket> {
     fn read_at_once(&mut self, _: &mut ReadBuf<'_>) -> bool {
         // What the system has is not yet what is read: the socket below gets it, and the next reading decrypts it.
-        self.get_ref().0.ask_system();
+        self.get_ref().0.handle().ask_system();
         false
+    }
+
+    fn poll_write_last(&mut self, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.get_ref().0.handle().ends();
+        Pin::new(self).poll_write_vectored(cx, slices)
+    }
+
+    fn send_held(&self) {
+        self.get_ref().0.handle().goes_on();
     }
 }

@@ -52,7 +52,7 @@ impl<S: Stream> Resting<S> {
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let told = self.seat.told_to_close(cx);
         if told {
-            self.io.inner().read().ask_system();
+            self.io.inner().handle().ask_system();
         }
         match self.io.poll_more(cx) {
             Poll::Pending if told || self.seat.is_overdue() => Poll::Ready(false),
