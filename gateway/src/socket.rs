@@ -291,10 +291,8 @@ mod tests {
     fn last_words_wait_for_the_end_but_not_past_the_next_poll() {
         let mut socket = Socket::over(Asked::default());
         let (handle, mut cx) = (socket.handle().clone(), Context::from_waker(Waker::noop()));
-        let mut write = |goes_on: bool, ends: bool| {
-            if goes_on {
-                handle.goes_on();
-            }
+        let mut poll = |ends: bool| {
+            handle.goes_on();
             if ends {
                 handle.ends();
             }
@@ -304,10 +302,10 @@ mod tests {
             assert!(Pin::new(&mut socket).poll_flush(&mut cx).is_ready());
             socket.stream.0.take()
         };
-        assert_eq!(write(true, false), ["write"]);
-        assert_eq!(write(true, true), ["hold"]);
-        assert_eq!(write(true, false), ["write", "send"], "it was not the last");
-        assert_eq!(write(true, true), ["hold"]);
+        assert_eq!(poll(false), ["write"]);
+        assert_eq!(poll(true), ["hold"]);
+        assert_eq!(poll(false), ["write", "send"], "it was not the last");
+        assert_eq!(poll(true), ["hold"]);
         assert!(Pin::new(&mut socket).poll_shutdown(&mut cx).is_ready());
         assert_eq!(socket.stream.0.take(), ["end"]);
     }

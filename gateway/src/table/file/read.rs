@@ -213,10 +213,10 @@ impl Node {
 
 /// The beginning of a text, for a message.
 pub fn excerpt(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(48) {
-        // Nearly all are short in bytes too, and this is asked of many that are never shown.
-        _ if text.len() <= 48 => text.into(),
-        None => text.into(),
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
+    const LONGEST: usize = 48;
+    // Asked of every value, while hardly any is shown: those that are short in bytes need not be counted in letters.
+    if text.len() <= LONGEST {
+        return text.into();
     }
+    text.char_indices().nth(LONGEST).map_or(text.into(), |(end, _)| format!("{}…", &text[..end]).into())
 }
