@@ -55,13 +55,14 @@ pub fn plan(text: &str, source: &Path, environment: Lookup<'_>) -> Result<Plan, 
     let name = source.display().to_string();
     let mut problems = Problems::default();
     let mut pins = Vec::new();
-    let Some(file) = file::read(text, environment, &mut problems) else {
+    let Some(mut file) = file::read(text, environment, &mut problems) else {
         return Err(Box::new(Report::new(name, text, problems)));
     };
     let folder = source.parent().unwrap_or(Path::new(""));
     let server = server::plan(file.server.as_ref(), folder, environment, &mut problems);
     let upstreams = upstreams::plan(&file, folder, &mut problems);
-    let routes = routes::plan(&file, &mut problems, &mut pins);
+    let written = std::mem::take(&mut file.routes);
+    let routes = routes::plan(&file, written, &mut problems, &mut pins);
     server::count_series(&file, &routes, &mut problems);
     if problems.errors() > 0 {
         return Err(Box::new(Report::new(name, text, problems)));

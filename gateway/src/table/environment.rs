@@ -43,7 +43,7 @@ pub fn fill(tree: &mut Node, lookup: Lookup<'_>, problems: &mut Problems) {
                 tree.value = Value::Broken;
             }
         }
-        Value::Scalar(_) | Value::Broken => {}
+        Value::Scalar(_) | Value::Passed | Value::Broken => {}
         Value::List(items) => items.iter_mut().for_each(|item| fill(item, lookup, problems)),
         Value::Map(entries) => {
             for (key, value) in entries {

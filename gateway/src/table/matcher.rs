@@ -14,11 +14,12 @@ use http::Method;
 use http::header::HOST;
 use http::request::Request;
 use regex::Regex;
+use smallvec::SmallVec;
 
 use super::RouteId;
 use super::route::{HostMatch, Matches, PathMatch, Route};
 
-type Paths = HashMap<Box<str>, Vec<RouteId>, foldhash::fast::RandomState>;
+type Paths = HashMap<Box<str>, SmallVec<[RouteId; 1]>, foldhash::fast::RandomState>;
 
 /// Why a request has no route.
 #[derive(Debug, PartialEq, Eq)]
@@ -143,8 +144,9 @@ impl PathIndex {
 
     fn find<B>(&self, routes: &[Route], request: &Request<B>, allowed: &mut Vec<Method>) -> Option<RouteId> {
         let path = request.uri().path();
-        let mut first =
-            |ids: &Vec<RouteId>| ids.iter().copied().find(|id| holds(&routes[id.0].matches, request, allowed));
+        let mut first = |ids: &SmallVec<[RouteId; 1]>| {
+            ids.iter().copied().find(|id| holds(&routes[id.0].matches, request, allowed))
+        };
         if let Some(found) = self.exact.get(path).and_then(&mut first) {
             return Some(found);
         }

@@ -140,6 +140,12 @@ impl Problems {
         self.list.push(problem);
     }
 
+    /// Takes over all that another has found.
+    pub fn append(&mut self, mut other: Self) {
+        self.errors += other.errors;
+        self.list.append(&mut other.list);
+    }
+
     /// How many refuse the file so far.
     pub fn errors(&self) -> usize {
         self.errors

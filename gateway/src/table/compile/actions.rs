@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use smallvec::SmallVec;
 
 use crate::table::file::answer::{Redirect as WrittenRedirect, Respond, Scheme};
 use crate::table::file::name::Named;
@@ -16,7 +17,8 @@ const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 /// The one action of a route; none where there are several or none, which has been reported then.
 pub(super) fn which(route: &Written, problems: &mut Problems) -> Option<&'static str> {
     let name = route.name.as_str();
-    let written: Vec<&'static str> = ACTIONS.into_iter().filter(|action| route.wrote(action)).collect();
+    let written: SmallVec<[&'static str; ACTIONS.len()]> =
+        ACTIONS.into_iter().filter(|action| route.wrote(action)).collect();
     match written[..] {
         [action] => {
             policies(route, action, problems);

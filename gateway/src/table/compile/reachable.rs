@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use foldhash::{HashMap, HashMapExt as _};
 use http::Method;
+use smallvec::SmallVec;
 
 use crate::table::file::matching::{HostPattern, Pattern};
 use crate::table::file::name::Named;
@@ -17,7 +18,7 @@ use crate::table::problem::Problems;
 
 /// Reports every route that an earlier one hides.
 pub(super) fn check(routes: &[Route], problems: &mut Problems) {
-    let mut groups: HashMap<String, Vec<&Route>> = HashMap::with_capacity(routes.len());
+    let mut groups: HashMap<String, SmallVec<[&Route; 1]>> = HashMap::with_capacity(routes.len());
     for route in routes {
         let Some(key) = key(route) else { continue };
         let earlier = groups.entry(key).or_default();
@@ -48,7 +49,7 @@ fn key(route: &Route) -> Option<String> {
         (None, Some(path)) => ["e", &path.0, "\n"].concat(),
         _ => return None,
     };
-    match route.host.as_ref().map(|at| &at.value) {
+    match route.host.as_deref().map(|at| &at.value) {
         None => {}
         Some(HostPattern::Exact(name)) => key.push_str(name),
         Some(HostPattern::Below(name)) => _ = write!(key, "*.{name}"),

@@ -24,6 +24,8 @@ use crate::table::{
 #[derive(Debug)]
 pub(super) struct PlannedRoute {
     name: String,
+    /// Where the name stands.
+    pub(super) span: Span,
     matches: Matches,
     action: PlannedAction,
     timeouts: Timeouts,
@@ -77,14 +79,17 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Every route that could be read, in the file's order.
-pub(super) fn plan(file: &File, problems: &mut Problems, pins: &mut Vec<String>) -> Vec<PlannedRoute> {
+/// Every route that could be read, in the file's order. Each is let go of as soon as it is planned, and leaves its memory to the next.
+pub(super) fn plan(
+    file: &File,
+    written: Vec<Written>,
+    problems: &mut Problems,
+    pins: &mut Vec<String>,
+) -> Vec<PlannedRoute> {
     let names = Names::new(file);
-    unique_names(&file.routes, problems);
-    let mut planned = Vec::with_capacity(file.routes.len());
-    planned.extend(file.routes.iter().filter_map(|route| one(route, &names, problems, pins)));
-    reachable::check(&file.routes, problems);
-    planned
+    unique_names(&written, problems);
+    reachable::check(&written, problems);
+    written.into_iter().filter_map(|route| one(&route, &names, problems, pins)).collect()
 }
 
 fn unique_names(routes: &[Written], problems: &mut Problems) {
@@ -115,14 +120,15 @@ fn one(written: &Written, names: &Names<'_>, problems: &mut Problems, pins: &mut
     };
     let timeouts = Layer::from(written.timeout.as_deref()).over(below.unwrap_or_default());
     let name = written.name.as_str().to_owned();
-    Some(PlannedRoute { name, matches: matches(written, path?), action, timeouts, max_body: max_body(written, names) })
+    let (span, matches, max_body) = (written.name.span, matches(written, path?), max_body(written, names));
+    Some(PlannedRoute { name, span, matches, action, timeouts, max_body })
 }
 
 /// The route's own limit, or that of `defaults`.
 fn max_body(written: &Written, names: &Names<'_>) -> u64 {
     let said = |limit: Option<&Limit>| limit.and_then(|limit| limit.body.as_ref()).map(|at| at.value.0);
     let default = || said(names.defaults().and_then(|defaults| defaults.limit.as_ref()));
-    said(written.limit.as_ref()).or_else(default).unwrap_or(u64::MAX)
+    said(written.limit.as_deref()).or_else(default).unwrap_or(u64::MAX)
 }
 
 fn path(written: &Written, problems: &mut Problems) -> Option<PathMatch> {
@@ -149,7 +155,7 @@ fn path(written: &Written, problems: &mut Problems) -> Option<PathMatch> {
 
 fn matches(written: &Written, path: PathMatch) -> Matches {
     Matches {
-        host: match written.host.as_ref().map(|at| &at.value) {
+        host: match written.host.as_deref().map(|at| &at.value) {
             None => HostMatch::Any,
             Some(HostPattern::Exact(name)) => HostMatch::Exact(name.to_string()),
             Some(HostPattern::Below(name)) => HostMatch::Suffix(format!(".{name}")),
@@ -173,11 +179,12 @@ fn pairs<K: Clone>(written: Option<&Named<K, At<Pattern>>>) -> Vec<(K, ValueMatc
 
 impl PlannedRoute {
     /// The upstreams that it may go to.
-    pub(super) fn upstreams(&self) -> Vec<UpstreamId> {
-        match &self.action {
-            PlannedAction::Split(split) => split.upstreams().collect(),
-            PlannedAction::Respond(_) | PlannedAction::Redirect(_) => Vec::new(),
-        }
+    pub(super) fn upstreams(&self) -> impl Iterator<Item = UpstreamId> {
+        let split = match &self.action {
+            PlannedAction::Split(split) => Some(split),
+            PlannedAction::Respond(_) | PlannedAction::Redirect(_) => None,
+        };
+        split.into_iter().flat_map(PlannedSplit::upstreams)
     }
 
     /// The route, with its series: those of the route of its name before the edit, as far as it had them.

@@ -134,11 +134,11 @@ pub(super) fn count_series(file: &File, routes: &[PlannedRoute], problems: &mut 
     let limit = limits.and_then(|limits| limits.series.as_ref()).map_or(SERIES, |at| at.value.0 as usize);
     let mut counted = 0;
     // A route that could not be read has been reported, and there is no table to count for then.
-    for (written, planned) in file.routes.iter().zip(routes) {
-        counted += 1 + planned.upstreams().len();
+    for route in routes {
+        counted += 1 + route.upstreams().count();
         if counted > limit {
             problems
-                .error(written.name.span, format!("with this route there are more than {limit} series of metrics"))
+                .error(route.span, format!("with this route there are more than {limit} series of metrics"))
                 .help("each route has one, and another for each of its upstreams; `server: { limits: { series: … } }` allows more");
             return;
         }

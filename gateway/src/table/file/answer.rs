@@ -136,7 +136,7 @@ impl Read for Json {
 /// None where a part is broken.
 fn json(node: &Node) -> Option<serde_json::Value> {
     Some(match &node.value {
-        Value::Broken => return None,
+        Value::Passed | Value::Broken => return None,
         Value::Scalar(scalar) if scalar.is_null() => serde_json::Value::Null,
         Value::Scalar(scalar) if scalar.plain => match scalar.text.as_str() {
             "true" => true.into(),

@@ -53,7 +53,16 @@ keys! {
 ///
 /// What is wrong goes to `problems`; none is given where anything of the file could not be read.
 pub fn read(text: &str, environment: Lookup<'_>, problems: &mut Problems) -> Option<File> {
-    let mut tree = match tree::parse(text) {
+    // A text without either has nothing to fill in: an escape may write a `$` too.
+    let fills = text.contains("${") || text.contains('\\');
+    let (mut routes, mut found) = (Vec::<Route>::with_capacity(text.matches("name:").count()), Problems::default());
+    let parsed = tree::parse(text, "routes", |mut route| {
+        if fills {
+            fill(&mut route, environment, &mut found);
+        }
+        routes.extend(Route::read(&route, &mut found));
+    });
+    let mut tree = match parsed {
         Ok(tree) => tree,
         Err(problem) => {
             problems.push(*problem);
@@ -64,17 +73,21 @@ pub fn read(text: &str, environment: Lookup<'_>, problems: &mut Problems) -> Opt
         problems.error(Span::start(), "the file is empty").help("a routes file has at least `upstreams` and `routes`");
         return None;
     }
-    // A text without either has nothing to fill in: an escape may write a `$` too.
-    if text.contains("${") || text.contains('\\') {
+    problems.append(found);
+    if fills {
         fill(&mut tree, environment, problems);
     }
-    File::read(&tree, problems)
+    let mut file = File::read(&tree, problems)?;
+    if !routes.is_empty() {
+        file.routes = routes;
+    }
+    Some(file)
 }
 
 fn empty(tree: &Node) -> bool {
     match &tree.value {
         Value::Scalar(scalar) => scalar.is_null(),
         Value::Map(entries) => entries.is_empty(),
-        Value::List(_) | Value::Broken => false,
+        Value::List(_) | Value::Passed | Value::Broken => false,
     }
 }

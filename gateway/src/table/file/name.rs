@@ -86,11 +86,14 @@ impl<K: Word + Clone + Eq + Hash, T: Read> Read for Named<K, T> {
             return None;
         }
         let mut read: Vec<(At<K>, T)> = Vec::with_capacity(entries.len());
-        let mut seen = HashSet::with_capacity(entries.len());
+        // Two texts are one name only where one has a capital letter: the same text twice has been refused.
+        let cased = entries.iter().any(|(key, _)| key.text.bytes().any(|byte| byte.is_ascii_uppercase()));
+        let mut seen = HashSet::new();
         for (key, value) in entries {
             let key = At::<K>::key(key, problems);
             let value = T::read(value, problems);
-            if let Some(key) = &key
+            if cased
+                && let Some(key) = &key
                 && !seen.insert(key.value.clone())
             {
                 problems.error(key.span, "this name is here twice, in upper and lower case").help("keep one of them");

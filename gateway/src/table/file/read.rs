@@ -45,9 +45,12 @@ impl<T: Read> Read for Box<T> {
     }
 }
 
-/// A list of what could be read. An empty one is refused: it is a slip wherever a routes file has a list.
+/// A list of what could be read; of one whose entries were passed on, nothing. An empty one is refused: it is a slip wherever a routes file has a list.
 impl<T: Read> Read for Vec<T> {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        if matches!(node.value, Value::Passed) {
+            return Some(Self::new());
+        }
         let before = problems.errors();
         let Some(items) = node.list("a list", problems) else {
             if let (Value::Scalar(scalar), true) = (&node.value, problems.errors() > before) {
@@ -203,7 +206,7 @@ impl Node {
             Value::Broken => return None,
             Value::Scalar(scalar) if scalar.is_null() => "nothing".to_owned(),
             Value::Scalar(scalar) => format!("`{}`", excerpt(&scalar.text)),
-            Value::List(_) => "a list".to_owned(),
+            Value::List(_) | Value::Passed => "a list".to_owned(),
             Value::Map(_) => "a map".to_owned(),
         };
         problems.error(self.span, format!("expected {what}, found {found}"));

@@ -33,7 +33,7 @@ keys! {
         pub exact: Option<At<Path>>,
         /// The host, on any port: a name, `*.example.com` for all names below it, or `~regex`.
         #[schemars(extend("examples" = ["films.example.com", "*.example.com"]))]
-        pub host: Option<At<HostPattern>>,
+        pub host: Option<Box<At<HostPattern>>>,
         /// The methods. By default all.
         #[schemars(extend("examples" = [["GET", "POST"]]))]
         pub methods: Option<Vec<At<Method>>>,
@@ -66,7 +66,7 @@ keys! {
         pub timeout: Option<Box<Timeout>>,
         /// What it takes.
         #[schemars(extend("examples" = [{"body": "10MiB"}]))]
-        pub limit: Option<Limit>,
+        pub limit: Option<Box<Limit>>,
         /// Of a split: `split` says that both sides share one store, so that writes may be split as reads are.
         #[schemars(extend("examples" = ["split"]))]
         pub writes: Option<At<Writes>>,

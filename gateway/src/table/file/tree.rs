@@ -43,6 +43,8 @@ pub enum Value {
     List(Vec<Node>),
     /// A map, in the file's order.
     Map(Vec<(Key, Node)>),
+    /// A list whose entries were passed on as they came: see [`parse`].
+    Passed,
     /// A value that has been reported already; readers pass over it in silence.
     Broken,
 }
@@ -81,28 +83,33 @@ pub struct Key {
 
 /// Parses one YAML document.
 ///
+/// The entries of the list `passed` of the outermost map go to `each` as they come, so that what is most of a long file never stands
+/// in memory as a tree. They count for nothing where the text turns out not to be one.
+///
 /// # Errors
 /// The first syntax error, duplicate key or exceeded limit.
-pub fn parse(text: &str) -> Result<Node, Box<Problem>> {
+pub fn parse(text: &str, passed: &str, each: impl FnMut(Node)) -> Result<Node, Box<Problem>> {
     if text.len() > MAX_BYTES {
         let size = format!("the file has {} bytes; at most {MAX_BYTES} are read", text.len());
         return Err(Box::new(Problem::error(Span::start(), size)));
     }
     let options = granit_parser::options! { emit_comments: false };
     let events = Parser::new_from_str_with_options(text, options);
-    let read = Reader { events, anchors: HashMap::new(), nodes: 0, unfolded: 0 }.document();
+    let read = Reader { events, passed, each, anchors: HashMap::new(), nodes: 0, unfolded: 0 }.document();
     read.map_err(|refused| Box::new(syntax::problem(&refused, text)))
 }
 
-struct Reader<'a> {
+struct Reader<'a, F> {
     events: Parser<'a, StrInput<'a>>,
+    passed: &'a str,
+    each: F,
     /// What anchors name, by the parser's number for them, once it has ended.
     anchors: HashMap<usize, Node>,
     nodes: usize,
     unfolded: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a, F: FnMut(Node)> Reader<'a, F> {
     fn document(mut self) -> Result<Node, Box<Refused>> {
         let mut tree = Node { span: Span::start(), value: Value::Scalar(Scalar::word(String::new())) };
         let mut documents = 0;
@@ -177,6 +184,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The list whose entries are passed on; an empty one stays what it is.
+    fn pass(&mut self, span: Span) -> Result<Node, Box<Refused>> {
+        let mut value = Value::List(Vec::new());
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(Node { span, value }),
+                (event, span) => {
+                    let entry = self.node(event, span, 2)?;
+                    (self.each)(entry);
+                    value = Value::Passed;
+                }
+            }
+        }
+    }
+
     /// A map's own entries, and behind them those that `<<` merges into it, where it has none of that name.
     fn map(&mut self, depth: usize) -> Result<Vec<(Key, Node)>, Box<Refused>> {
         let (mut entries, mut merged) = (Vec::new(), Vec::new());
@@ -189,7 +211,10 @@ impl<'a> Reader<'a> {
                 return Err(Refusal::Key.at(span));
             };
             let (event, at) = self.next()?;
-            let value = self.node(event, at, depth + 1)?;
+            let value = match event {
+                Event::SequenceStart(_, 0, None) if depth == 0 && key.text == self.passed => self.pass(at)?,
+                event => self.node(event, at, depth + 1)?,
+            };
             match key {
                 key if key.is_null() => return Err(Refusal::Key.at(span)),
                 key if key.plain && key.text == "<<" => merged.push(value),
@@ -217,7 +242,7 @@ impl<'a> Reader<'a> {
         match &node.value {
             Value::List(items) => items.iter().try_for_each(|item| self.unfold(item, span, depth + 1)),
             Value::Map(entries) => entries.iter().try_for_each(|(_, value)| self.unfold(value, span, depth + 1)),
-            Value::Scalar(_) | Value::Broken => Ok(()),
+            Value::Scalar(_) | Value::Passed | Value::Broken => Ok(()),
         }
     }
 }
