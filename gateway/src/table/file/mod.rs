@@ -49,13 +49,18 @@ keys! {
     }
 }
 
+/// For so many routes room is made before they are read.
+const ROOM: usize = 10_000;
+
 /// Reads a routes file. All that could be read is given even where there are problems, if the whole has a shape.
 ///
 /// What is wrong goes to `problems`; none is given where anything of the file could not be read.
 pub fn read(text: &str, environment: Lookup<'_>, problems: &mut Problems) -> Option<File> {
     // A text without either has nothing to fill in: an escape may write a `$` too.
     let fills = text.contains("${") || text.contains('\\');
-    let (mut routes, mut found) = (Vec::<Route>::with_capacity(text.matches("name:").count()), Problems::default());
+    // Room for all at once, as far as it can be told beforehand: a list of 10,000 that grows is copied, and its pages are new each time.
+    let (mut routes, mut found) =
+        (Vec::<Route>::with_capacity(text.matches("name:").take(ROOM).count()), Problems::default());
     let parsed = tree::parse(text, "routes", |mut route| {
         if fills {
             fill(&mut route, environment, &mut found);
