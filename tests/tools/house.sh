@@ -21,4 +21,11 @@ found() { # WHAT PATTERN PATH...: lines that must not be there
 found "unfinished work" '\b(TODO|FIXME|XXX)\b|\b(todo|unimplemented)!' '*.rs' '*.yaml' 'Makefile' 'tests/run' 'tests/postman/*.js'
 found "allow without a reason: use expect(lint, reason = ...)" '#!?\[allow\(' '*.rs'
 found "a sleep in a test: wait on a state" '\b(thread|time)::sleep\(' 'tests/*.rs' '*/tests/*.rs'
+
+# The fuzz targets are a workspace of their own, that nothing else builds.
+asked() { sed -n '/^\[dependencies\]/,/^\[dev-/s/^\([a-z0-9_-]*\)[. ].*/\1/p' gateway/Cargo.toml; }
+locked() { sed -n '/^name = "gateway"$/,/^\]/s/^ "\([^ "]*\).*/\1/p' gateway/fuzz/Cargo.lock; }
+for crate in $(asked); do
+  locked | grep -qE "(^|-)$crate\$" || offence "gateway/fuzz/Cargo.lock does not know $crate yet: cargo metadata --manifest-path gateway/fuzz/Cargo.toml"
+done
 exit "$bad"
