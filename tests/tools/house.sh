@@ -23,9 +23,9 @@ found "allow without a reason: use expect(lint, reason = ...)" '#!?\[allow\(' '*
 found "a sleep in a test: wait on a state" '\b(thread|time)::sleep\(' 'tests/*.rs' '*/tests/*.rs'
 
 # The fuzz targets are a workspace of their own, that nothing else builds.
-asked() { sed -n '/^\[dependencies\]/,/^\[dev-/s/^\([a-z0-9_-]*\)[. ].*/\1/p' gateway/Cargo.toml; }
-locked() { sed -n '/^name = "gateway"$/,/^\]/s/^ "\([^ "]*\).*/\1/p' gateway/fuzz/Cargo.lock; }
-for crate in $(asked); do
-  locked | grep -qE "(^|-)$crate\$" || offence "gateway/fuzz/Cargo.lock does not know $crate yet: cargo metadata --manifest-path gateway/fuzz/Cargo.toml"
-done
+known="$(sed -n '/^name = "gateway"$/,/^\]/s/^ "\([^ "]*\).*/\1/p' gateway/fuzz/Cargo.lock)"
+while IFS= read -r crate; do
+  grep -qE "(^|-)$crate\$" <<<"$known" ||
+    offence "gateway/fuzz/Cargo.lock does not know $crate yet: cargo metadata --manifest-path gateway/fuzz/Cargo.toml"
+done < <(sed -n '/^\[dependencies\]/,/^\[dev-/s/^\([a-z0-9_-]*\)[. ].*/\1/p' gateway/Cargo.toml)
 exit "$bad"
