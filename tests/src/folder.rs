@@ -19,6 +19,16 @@ impl Folder {
         Self(path)
     }
 
+    /// A new, empty one in memory, where the system has a place for that. On a disk that is busy a file that is saved may be empty for
+    /// seconds, between its being cut off and written.
+    ///
+    /// # Panics
+    /// It can't be made.
+    pub fn in_memory() -> Self {
+        let path = Path::new("/dev/shm").join(unique("cinema-test"));
+        if std::fs::create_dir(&path).is_ok() { Self(path) } else { Self::new() }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.0

@@ -80,7 +80,7 @@ impl Setup {
     /// # Panics
     /// It can't be started.
     pub fn spawn(self) -> (Process, Folder) {
-        let folder = Folder::new();
+        let folder = Folder::in_memory();
         std::fs::write(folder.path().join("routes.yaml"), &self.file).unwrap_or_else(|problem| panic!("{problem}"));
         (self.spawn_in(&folder), folder)
     }

@@ -29,6 +29,9 @@ const RESTLESS: Duration = Duration::from_millis(500);
 /// Between the two readings that have to agree.
 const TWICE: Duration = Duration::from_millis(20);
 
+/// An empty file is most likely one that a writer has cut off and not written yet, and it is only judged once it has stayed so.
+const EMPTY: Duration = Duration::from_secs(2);
+
 /// Between two looks at the content, events or not.
 const POLL: Duration = Duration::from_secs(2);
 
@@ -166,12 +169,13 @@ impl Follower {
 
     /// The content once two readings agree: a writer in between is waited for, though not for ever.
     async fn settled(&self) -> Content {
-        let latest = Instant::now() + RESTLESS;
+        let begun = Instant::now();
         let mut first = read(&self.path);
         loop {
             sleep(TWICE).await;
             let second = read(&self.path);
-            if first == second || Instant::now() > latest {
+            let cut = second.as_ref().is_ok_and(String::is_empty) && begun.elapsed() < EMPTY;
+            if !cut && (first == second || begun.elapsed() > RESTLESS) {
                 return second;
             }
             first = second;

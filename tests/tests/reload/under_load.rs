@@ -103,7 +103,7 @@ fn config_map(folder: &Path, version: u32, text: &str) -> std::io::Result<()> {
 
 #[test]
 fn a_hundred_swaps_of_a_config_map() {
-    let (_alone, sides, folder) = (alone(), Sides::new(), Folder::new());
+    let (_alone, sides, folder) = (alone(), Sides::new(), Folder::in_memory());
     config_map(folder.path(), 0, &sides.file(0)).expect("a volume can be made");
     let process = Setup::of("").spawn_in(&folder);
     let volume = folder.path().to_owned();
