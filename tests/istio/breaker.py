@@ -117,7 +117,7 @@ class Sidecar:
         config = processes.folder / f"envoy-{listen}.yaml"
         config.write_text(yaml.safe_dump(bootstrap(rule, listen, admin, ports)))
         # Two workers, as a sidecar has by default.
-        processes.start(f"envoy-{listen}", [envoy, "-c", config, "--concurrency", "2", "--use-dynamic-base-id", "--log-level", "warning"], f"{self.admin}/ready")
+        processes.start(f"envoy-{listen}", [envoy, "-c", config, "--concurrency", "2", "--disable-hot-restart", "--log-level", "warning"], f"{self.admin}/ready")
 
     def counters(self):
         """The cluster's counters by their last word."""
