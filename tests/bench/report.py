@@ -43,20 +43,23 @@ def column(kept, proxy, figure):
     return [one[figure] for one in kept["proxies"][proxy]["rounds"]]
 
 
+def middle(values):
+    """(median, least, most); None where there are none."""
+    return (statistics.median(values), min(values), max(values)) if values else None
+
+
 def cpu(kept, proxy):
     """CPU a request, µs: (median, least, most); None where it was not measured."""
     if proxy not in kept["proxies"]:
         return None
-    values = column(kept, proxy, "cpu")
-    return statistics.median(values), min(values), max(values)
+    return middle(column(kept, proxy, "cpu"))
 
 
 def ratio(kept, proxy, other):
     """The CPU of one to the other's in the same round: (median, least, most); None where one is missing."""
     if proxy == other or not {proxy, other} <= set(kept["proxies"]):
         return None
-    values = [mine / theirs for mine, theirs in zip(column(kept, proxy, "cpu"), column(kept, other, "cpu"))]
-    return statistics.median(values), min(values), max(values)
+    return middle([mine / theirs for mine, theirs in zip(column(kept, proxy, "cpu"), column(kept, other, "cpu"))])
 
 
 def spread(three, digits):
