@@ -1,38 +1,115 @@
-//! One coarse timer for everything that a client connection waits for.
+//! One coarse timer for everything that a client connection waits for, and a worker's list of them.
 //!
 //! A timer a phase (head, connect, first byte, body, keep-alive) would be armed and thrown away with each request. This one
 //! stays armed at the earliest deadline that it was ever asked for; when it fires too early it is armed again for the deadline
-//! of the moment. A busy keep-alive connection so touches the timer wheel once in many seconds, not several times a request.
+//! of the moment. A busy keep-alive connection so touches the list once in many seconds, not several times a request.
 //!
-//! It serves one task, which is woken; another task must not poll it.
+//! They are not the runtime's: while one of those is armed, the runtime looks at the clock and through its wheel whenever it waits for
+//! sockets. Here the system rings once, at the earliest deadline of all ([`Alarm`]).
+//!
+//! A clock serves one task, which is woken; another task must not poll it.
 
 use std::cell::{Cell, RefCell};
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::collections::BTreeMap;
+use std::collections::btree_map::OccupiedEntry;
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
+
+use crate::alarm::Alarm;
+
+/// Deadlines are kept this far apart at least, as the runtime's are.
+const TICK: Duration = Duration::from_millis(1);
+
+/// When a clock rings, and its number among those that ring then.
+type Place = (Instant, u64);
+
+/// Whom a worker's clocks wake, and when.
+#[derive(Debug)]
+pub struct Timers {
+    waiting: RefCell<BTreeMap<Place, Waker>>,
+    armed: Cell<u64>,
+    /// Whoever waited until then has been woken.
+    reached: Cell<Instant>,
+    alarm: Alarm,
+    /// When that rings, where anybody waits for it.
+    rings: Cell<Option<Instant>>,
+}
+
+impl Timers {
+    /// None yet. To be called in the worker's runtime.
+    ///
+    /// # Errors
+    /// Where the system has no descriptor left.
+    pub fn new() -> io::Result<Rc<Self>> {
+        Ok(Rc::new(Self {
+            waiting: RefCell::default(),
+            armed: Cell::new(0),
+            reached: Cell::new(Instant::now()),
+            alarm: Alarm::new()?,
+            rings: Cell::new(None),
+        }))
+    }
+
+    /// Wakes who is to be woken, for as long as the runtime runs.
+    pub async fn run(self: Rc<Self>) {
+        while self.alarm.rings().await.is_ok() {
+            let now = Instant::now();
+            self.reached.set(now);
+            // One that is woken may arm its clock again, or let go of it.
+            while let Some(waker) = self.due(now) {
+                waker.wake();
+            }
+            self.rings.set(None);
+            let next = self.waiting.borrow().first_key_value().map(|(&(deadline, _), _)| deadline);
+            next.inspect(|&deadline| self.ring(deadline, now));
+        }
+    }
+
+    fn due(&self, now: Instant) -> Option<Waker> {
+        let mut waiting = self.waiting.borrow_mut();
+        waiting.first_entry().filter(|first| first.key().0 <= now).map(OccupiedEntry::remove)
+    }
+
+    fn arm(&self, deadline: Instant, now: Instant, waker: &Waker) -> Place {
+        let place = (deadline, self.armed.replace(self.armed.get() + 1));
+        self.waiting.borrow_mut().insert(place, waker.clone());
+        if self.rings.get().is_none_or(|rings| deadline < rings) {
+            self.ring(deadline, now);
+        }
+        place
+    }
+
+    fn disarm(&self, place: Place) {
+        let gone = self.waiting.borrow_mut().remove(&place);
+        drop(gone);
+    }
+
+    fn ring(&self, deadline: Instant, now: Instant) {
+        self.rings.set(Some(deadline));
+        if let Err(error) = self.alarm.set(deadline.duration_since(now).max(TICK)) {
+            tracing::error!(%error, "an alarm can't be set");
+        }
+    }
+}
 
 /// A timer shared by all that one task waits for.
 #[derive(Debug)]
 pub struct Clock {
-    timer: RefCell<Timer>,
+    timers: Rc<Timers>,
+    armed: Cell<Option<Place>>,
     standing: Cell<Option<Instant>>,
 }
 
-#[derive(Debug)]
-struct Timer {
-    sleep: Pin<Box<Sleep>>,
-    /// Whether the task's waker is with the timer already: it stays the same for the task's life.
-    registered: bool,
-}
-
 impl Clock {
-    /// A timer that is first armed for `deadline`.
+    /// A clock that is armed when it is first asked.
     #[must_use]
-    pub fn new(deadline: Instant) -> Self {
-        let timer = Timer { sleep: Box::pin(sleep_until(deadline)), registered: false };
-        Self { timer: RefCell::new(timer), standing: Cell::new(None) }
+    pub fn new(timers: &Rc<Timers>) -> Self {
+        Self { timers: timers.clone(), armed: Cell::new(None), standing: Cell::new(None) }
     }
 
     /// Sets a deadline for the task as a whole, for as long as whoever sets it is not polled himself; `None` takes it back.
@@ -41,38 +118,34 @@ impl Clock {
     }
 
     /// Ready once the deadline of [`Clock::stand`] has passed.
-    pub fn poll_standing(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub fn poll_standing(&self, cx: &Context<'_>) -> Poll<()> {
         self.poll(cx, self.standing.get())
     }
 
-    /// Lets go of the task, for another to be served. The timer stays as it is armed.
-    pub fn release(&self) {
-        self.standing.set(None);
-        let mut timer = self.timer.borrow_mut();
-        if std::mem::take(&mut timer.registered) {
-            // The task's memory is its waker's as long as the timer holds that.
-            let _armed = timer.sleep.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        }
-    }
-
     /// Ready once `deadline` has passed; until then the task is woken no later than that. `None` never passes.
-    pub fn poll(&self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
+    pub fn poll(&self, cx: &Context<'_>, deadline: Option<Instant>) -> Poll<()> {
         let Some(deadline) = deadline else { return Poll::Pending };
-        let mut timer = self.timer.borrow_mut();
-        if timer.registered && timer.sleep.deadline() <= deadline && !timer.sleep.is_elapsed() {
+        if self.armed.get().is_some_and(|(armed, _)| armed <= deadline && armed > self.timers.reached.get()) {
             return Poll::Pending;
         }
-        if deadline < timer.sleep.deadline() {
-            timer.sleep.as_mut().reset(deadline);
+        let now = Instant::now();
+        if deadline <= now {
+            return Poll::Ready(());
         }
-        loop {
-            timer.registered = true;
-            ready!(timer.sleep.as_mut().poll(cx));
-            if Instant::now() >= deadline {
-                return Poll::Ready(());
-            }
-            timer.sleep.as_mut().reset(deadline);
-        }
+        let armed = self.timers.arm(deadline, now, cx.waker());
+        self.armed.replace(Some(armed)).inspect(|&before| self.timers.disarm(before));
+        Poll::Pending
+    }
+
+    /// Waits until `deadline`.
+    pub async fn passes(&self, deadline: Instant) {
+        poll_fn(|cx| self.poll(cx, Some(deadline))).await;
+    }
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        self.armed.get().inspect(|&place| self.timers.disarm(place));
     }
 }
 

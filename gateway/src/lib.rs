@@ -12,6 +12,7 @@
 //! Imports go one way: `request` → `upstream` → `table`; nothing imports `admin` or `server` but [`Gateway`].
 
 mod admin;
+mod alarm;
 pub mod caller;
 pub mod cli;
 pub mod clock;

@@ -6,10 +6,10 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use gateway::clock::{Clock, Timers};
 use gateway::metrics::Metrics;
 use gateway::names::Names;
 use gateway::request::body::Body;
@@ -42,6 +42,7 @@ fn worker() -> Rc<Worker> {
         namer: Namer::default(),
         snapshots,
         log: None,
+        timers: Timers::new().unwrap(),
         scratch: RefCell::default(),
     })
 }
@@ -53,12 +54,13 @@ async fn inner(path: String) -> Result<Response<Body>, Error> {
 }
 
 async fn serve(stream: DuplexStream, worker: Rc<Worker>) {
+    let clock = Clock::new(&worker.timers);
     let layers = record::layer(worker).layer(tower::service_fn(|begun: Begun| {
         let path = begun.request.uri().path().to_owned();
         assert_ne!(path, "/at-once", "a bug, at once");
         Box::pin(inner(path))
     }));
-    let client = Rc::new(Client::new([127, 0, 0, 1].into(), &[], false, Duration::ZERO));
+    let client = Rc::new(Client::new([127, 0, 0, 1].into(), &[], false, clock));
     let service = service_fn(|request| {
         layers.clone().call(Arrived { request: Box::new(request), client: client.clone(), clock: client.clock.clone() })
     });
@@ -78,8 +80,8 @@ async fn ask(mut stream: DuplexStream, paths: &[&str]) -> String {
 
 #[test]
 fn a_panic_in_one_request_is_that_requests_500_counted_and_nobody_elses() {
-    let worker = worker();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let worker = runtime.block_on(async { worker() });
     let (near, far) = duplex(64 * 1024);
     let paths = ["/fine", "/at-once", "/fine", "/later", "/fine"];
     let (said, ()) = runtime.block_on(async { tokio::join!(ask(near, &paths), serve(far, worker.clone())) });

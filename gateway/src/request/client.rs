@@ -3,7 +3,6 @@
 use std::cell::{Cell, OnceCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
@@ -43,9 +42,9 @@ pub struct Client {
 }
 
 impl Client {
-    /// A connection just accepted; the clock is first armed for `first_look` from now.
+    /// A connection just accepted.
     #[must_use]
-    pub fn new(peer: IpAddr, trusted_proxies: &[IpNet], is_tls: bool, first_look: Duration) -> Self {
+    pub fn new(peer: IpAddr, trusted_proxies: &[IpNet], is_tls: bool, clock: Clock) -> Self {
         let (peer, now) = (peer.to_canonical(), Instant::now());
         let forwarded_for = HeaderValue::try_from(text(peer));
         Self {
@@ -53,7 +52,7 @@ impl Client {
             trusted: trusts(trusted_proxies, peer),
             forwarded_for: forwarded_for.unwrap_or(HeaderValue::from_static("unknown")),
             is_tls,
-            clock: Rc::new(Clock::new(now + first_look)),
+            clock: Rc::new(clock),
             begun: Cell::new(0),
             in_flight: Cell::new(0),
             linger: Cell::new(false),

@@ -68,7 +68,7 @@ pub async fn open(
             let (moved, mut quiet) = (Cell::new(false), 0);
             let next = || after(Instant::now(), idle.map(|idle| idle / LOOKS));
             let mut look = next();
-            let clock = Clock::new(look.unwrap_or_else(Instant::now));
+            let clock = Clock::new(&record.worker.timers);
             poll_fn(|cx| {
                 let mut scratch = record.worker.scratch.borrow_mut();
                 let up = up.poll(cx, &mut client, &mut upstream, &mut scratch, &moved)?;

@@ -23,7 +23,7 @@ use super::entrance::Entrance;
 use super::http2;
 use super::opening::Opening;
 use super::rest::rest;
-use crate::clock::{after, earlier};
+use crate::clock::{Clock, after, earlier};
 use crate::request::Arrived;
 use crate::request::client::Client;
 use crate::request::error::Error;
@@ -52,8 +52,7 @@ pub(super) struct Link {
 impl Link {
     pub(super) fn new(peer: IpAddr, is_tls: bool, seat: Seat) -> Self {
         let worker = seat.worker().clone();
-        let first_look = worker.server.keepalive.unwrap_or(IDLE_LOOK);
-        let client = Client::new(peer, &worker.server.trusted_proxies, is_tls, first_look);
+        let client = Client::new(peer, &worker.server.trusted_proxies, is_tls, Clock::new(&worker.timers));
         Self { client: Rc::new(client), worker, seat }
     }
 }
@@ -160,9 +159,6 @@ async fn linger(mut io: impl AsyncRead + Unpin, _seat: Seat) {
     // It is let go either way.
     let _ended = timeout(LINGER.0, rest).await;
 }
-
-/// How long the timer of a connection without a keep-alive limit sleeps before it is first looked at.
-pub(super) const IDLE_LOOK: Duration = Duration::from_secs(3600);
 
 /// A connection that nobody has used for that long is put to rest.
 const REST: Duration = Duration::from_secs(2);

@@ -21,7 +21,7 @@ use tokio::task::spawn_local;
 use tokio::time::Instant;
 use tower::Service;
 
-use super::connection::{IDLE_LOOK, Link};
+use super::connection::Link;
 use super::entrance::position;
 use super::frames::Metered;
 use super::gather::Gathered;
@@ -50,9 +50,10 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub(super) async fn serve(io: impl AsyncRead + AsyncWrite + Unpin + 'static, link: Link) {
     let Link { client, worker, seat } = &link;
     let streams = Streams::default();
-    let (stack, next, of) = (stack(worker.clone()), streams.clone(), client.clone());
+    let (stack, timed, of) = (stack(worker.clone()), streams.clone(), client.clone());
+    let timers = worker.timers.clone();
     let service = service_fn(move |request| {
-        let clock = next.lend();
+        let clock = timed.next(Rc::new(Clock::new(&timers)));
         stack.clone().call(Arrived { request: Box::new(request), client: of.clone(), clock })
     });
     let io = Gathered::new(Metered::new(io, worker.clone()));
@@ -117,51 +118,20 @@ fn is_flood(error: &hyper::Error) -> bool {
 /// Makes a task of each stream. hyper calls the service and then hands over the stream, one after the other: what is between is the
 /// clock of the stream that comes next.
 #[derive(Clone, Debug, Default)]
-struct Streams(Rc<Clocks>);
-
-#[derive(Debug, Default)]
-struct Clocks {
-    next: RefCell<Option<Rc<Clock>>>,
-    /// Of streams that have ended. To arm one anew takes the runtime's timers a lock and an entry; those that are armed already wait on.
-    spare: RefCell<Vec<Rc<Clock>>>,
-}
-
-/// Clocks that a connection keeps for its next streams.
-const SPARE: usize = 16;
+struct Streams(Rc<RefCell<Option<Rc<Clock>>>>);
 
 impl Streams {
-    /// A clock for the next stream.
-    fn lend(&self) -> Rc<Clock> {
-        let spare = self.0.spare.borrow_mut().pop();
-        let clock = spare.unwrap_or_else(|| Rc::new(Clock::new(Instant::now() + IDLE_LOOK)));
-        self.0.next.replace(Some(clock.clone()));
+    /// Gives the next stream its clock.
+    fn next(&self, clock: Rc<Clock>) -> Rc<Clock> {
+        self.0.replace(Some(clock.clone()));
         clock
     }
 }
 
 impl<F: Future<Output = ()> + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        let clock = Lent { clock: self.0.next.take(), home: self.0.clone() };
         // Boxed, because a task is moved several times on its way to the runtime.
-        drop(spawn_local(Box::pin(Timed { stream, clock })));
-    }
-}
-
-/// A stream's clock, which goes back to the connection.
-#[derive(Debug)]
-struct Lent {
-    clock: Option<Rc<Clock>>,
-    home: Rc<Clocks>,
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        let mut spare = self.home.spare.borrow_mut();
-        // Whatever else still has it may arm it.
-        if let Some(clock) = self.clock.take().filter(|clock| Rc::strong_count(clock) == 1 && spare.len() < SPARE) {
-            clock.release();
-            spare.push(clock);
-        }
+        drop(spawn_local(Box::pin(Timed { stream, clock: self.0.take() })));
     }
 }
 
@@ -170,7 +140,7 @@ pin_project! {
     struct Timed<F> {
         #[pin]
         stream: F,
-        clock: Lent,
+        clock: Option<Rc<Clock>>,
     }
 }
 
@@ -179,7 +149,7 @@ impl<F: Future<Output = ()>> Future for Timed<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
-        match (this.stream.poll(cx), &this.clock.clock) {
+        match (this.stream.poll(cx), this.clock) {
             // Dropped, the stream is reset: a client that does not take its answer must not keep it for ever.
             (Poll::Pending, Some(clock)) => clock.poll_standing(cx),
             (polled, _) => polled,

@@ -26,8 +26,9 @@ use std::time::Duration;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::spawn_local;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, interval, sleep};
 
+use crate::clock::{Clock, Timers};
 use crate::metrics::Metrics;
 use crate::request::id::Namer;
 use crate::request::log::Writer;
@@ -118,17 +119,20 @@ fn run(
     let serving = runtime.and_then(|runtime| {
         let Setup { server, metrics, tables, log, entrance } = setup;
         let snapshots = Snapshots::new(tables, index);
-        let worker = Rc::new(Worker {
-            index,
-            metrics,
-            server,
-            namer: Namer::default(),
-            snapshots,
-            log: log.for_worker(),
-            scratch: RefCell::default(),
-        });
-        drop(log);
         runtime.block_on(async {
+            let timers = Timers::new()?;
+            spawn_local(timers.clone().run());
+            let worker = Rc::new(Worker {
+                index,
+                metrics,
+                server,
+                namer: Namer::default(),
+                snapshots,
+                log: log.for_worker(),
+                timers,
+                scratch: RefCell::default(),
+            });
+            drop(log);
             let door = Door::new(&worker.server);
             Seats { door, worker, connections: Rc::default(), peers, entrance }.work(listener, inbox).await
         })
@@ -151,12 +155,13 @@ struct Seats {
 impl Seats {
     async fn work(self, listener: Option<TcpListener>, mut inbox: Receiver<Command>) -> io::Result<()> {
         let mut listener = listener.map(tokio::net::TcpListener::from_std).transpose()?;
-        let mut sweep = interval(SWEEP);
-        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let clock = Clock::new(&self.worker.timers);
+        let mut sweep = Instant::now() + SWEEP;
         loop {
             tokio::select! {
                 accepted = accept(listener.as_ref()) => self.place(accepted).await,
-                _ = sweep.tick() => {
+                () = clock.passes(sweep) => {
+                    sweep = Instant::now() + SWEEP;
                     self.worker.snapshots.sweep();
                     self.connections.sweep();
                 }
