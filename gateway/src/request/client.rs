@@ -1,6 +1,6 @@
 //! What a request knows of the connection that it came on: who is at the other end, and how far it can be believed.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use tokio::time::Instant;
 
+use super::tunnel::Tunnel;
 use crate::clock::Clock;
 use crate::socket::Handle;
 
@@ -35,6 +36,8 @@ pub struct Client {
     pub linger: Cell<bool>,
     /// It asked for the answer at hand to be the last.
     pub leaves: Cell<bool>,
+    /// What it becomes once its answer of 101 is written.
+    pub tunnel: RefCell<Option<Box<Tunnel>>>,
     /// What it is served over, in HTTP/1.1.
     pub socket: OnceCell<Handle>,
     /// When the last request ended, or the connection was accepted.
@@ -57,6 +60,7 @@ impl Client {
             in_flight: Cell::new(0),
             linger: Cell::new(false),
             leaves: Cell::new(false),
+            tunnel: RefCell::new(None),
             socket: OnceCell::new(),
             idle_since: Cell::new(now),
         }

@@ -28,17 +28,17 @@ static X_SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 /// Each request waits in one of these, and carries what any of its awaits may need: what is large is made and given away between two of
 /// them, or boxed where it is rare.
 pub async fn forward(assigned: Assigned) -> Outcome {
-    let Assigned { mut request, record, found, route, upstream } = assigned;
+    let Assigned { request, record, found, route, upstream } = assigned;
     let snapshot = &record.snapshot;
     let (pool, route) = (snapshot.pool(upstream), snapshot.table.route(route));
     if request.body().size_hint().lower() > route.max_body {
         return Err(Error::BodyTooLarge);
     }
-    let client_side = tunnel::is_websocket(&request).then(|| hyper::upgrade::on(&mut *request));
-    let mut lease = pool.lease(if client_side.is_some() { Want::Upgrade } else { Want::Any }).await?;
+    let upgrades = tunnel::is_websocket(&request);
+    let mut lease = pool.lease(if upgrades { Want::Upgrade } else { Want::Any }).await?;
     let limit = |cx: &mut Context<'_>| overdue(cx, &record, &route.timeouts);
     let first = {
-        let outbound = prepare(*request, &found, &record, route, &lease, client_side.is_some());
+        let outbound = prepare(*request, &found, &record, route, &lease, upgrades);
         lease.exchange(outbound, limit)
     }
     .await;
@@ -48,8 +48,10 @@ pub async fn forward(assigned: Assigned) -> Outcome {
     };
     record.first_byte();
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        let Some(client_side) = client_side else { return Err(Error::Exchange(ExchangeError::Unasked)) };
-        return Box::pin(tunnel::open(response, lease, client_side, route.timeouts.idle, record.clone())).await;
+        if !upgrades {
+            return Err(Error::Exchange(ExchangeError::Unasked));
+        }
+        return tunnel::open(response, lease, route.timeouts.idle, record.clone());
     }
     answer(response, lease, &route.timeouts, &record)
 }

@@ -16,7 +16,7 @@ mod respond;
 pub mod route;
 pub mod split;
 pub mod stage;
-mod tunnel;
+pub mod tunnel;
 pub mod vet;
 pub mod worker;
 

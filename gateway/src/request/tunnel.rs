@@ -12,7 +12,6 @@ use bytes::{Buf as _, Bytes};
 use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
@@ -23,7 +22,8 @@ use super::headers;
 use super::record::Record;
 use super::stage::Outcome;
 use crate::clock::{Clock, after};
-use crate::upstream::{ExchangeError, Lease, Streamed, tokens};
+use crate::socket::Socket;
+use crate::upstream::{ExchangeError, Lease, Open, Streamed, Wire, tokens};
 
 /// Whether a request asks for a WebSocket. No other upgrade is passed on: their headers end here.
 pub fn is_websocket<B>(request: &Request<B>) -> bool {
@@ -44,55 +44,62 @@ pub fn ask(headers: &mut HeaderMap) {
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
 }
 
-/// Answers 101 and joins the sockets as soon as the client has it.
-pub async fn open(
-    response: Response<Streamed>,
-    mut lease: Lease,
-    client_side: OnUpgrade,
-    idle: Option<Duration>,
-    record: Rc<Record>,
-) -> Outcome {
+/// Answers 101. The tunnel waits at the client's connection, whose task joins the sockets once that is written.
+pub fn open(response: Response<Streamed>, mut lease: Lease, idle: Option<Duration>, record: Rc<Record>) -> Outcome {
     let (mut head, _) = response.into_parts();
     head.version = Version::HTTP_11;
     headers::strip_hop_by_hop(&mut head.headers);
     ask(&mut head.headers);
     served_by(&mut head.headers, lease.fields(), &record);
-    let Some((socket, early, open)) = lease.upgraded() else {
+    let Some((upstream, early, open)) = lease.upgraded() else {
         return Err(Error::Exchange(ExchangeError::Closed));
     };
-    tokio::task::spawn_local(async move {
-        let joined = async {
-            let mut client = TokioIo::new(client_side.await.map_err(io::Error::other)?);
-            let mut upstream = socket;
-            let (mut up, mut down) = (Way::default(), Way { kept: early, ..Way::default() });
-            let (moved, mut quiet) = (Cell::new(false), 0);
-            let next = || after(Instant::now(), idle.map(|idle| idle / LOOKS));
-            let mut look = next();
-            let clock = Clock::new(&record.worker.timers);
-            poll_fn(|cx| {
-                let mut scratch = record.worker.scratch.borrow_mut();
-                let up = up.poll(cx, &mut client, &mut upstream, &mut scratch, &moved)?;
-                let down = down.poll(cx, &mut upstream, &mut client, &mut scratch, &moved)?;
-                if up.is_ready() && down.is_ready() {
-                    return Poll::Ready(io::Result::Ok(()));
-                }
-                while clock.poll(cx, look).is_ready() {
-                    quiet = if moved.take() { 0 } else { quiet + 1 };
-                    if quiet == LOOKS {
-                        return Poll::Ready(Ok(()));
-                    }
-                    look = next();
-                }
-                Poll::Pending
-            })
-            .await
-        };
-        // A tunnel ends when either side has had enough: a reset is as good an end as any.
-        let ended = joined.await;
-        tracing::debug!(request_id = record.id(), ?ended, "a tunnel ended");
-        drop((lease, open, record));
-    });
+    let client = record.client.clone();
+    client.tunnel.replace(Some(Box::new(Tunnel { upstream, early, idle, record, _counted: (lease, open) })));
     Ok(Response::from_parts(head, Body::from(Bytes::new())))
+}
+
+/// A WebSocket's way to its upstream. The request lives as long.
+#[derive(Debug)]
+pub struct Tunnel {
+    upstream: Socket<Wire>,
+    /// What the upstream said after its 101.
+    early: Bytes,
+    idle: Option<Duration>,
+    record: Rc<Record>,
+    _counted: (Lease, Open),
+}
+
+impl Tunnel {
+    /// Passes on what each side says, `said` by the client already, until both have ended, one fails, or neither has said anything
+    /// for as long as `timeout.idle`.
+    pub async fn join(self: Box<Self>, mut client: impl AsyncRead + AsyncWrite + Unpin, said: Bytes) {
+        let Self { mut upstream, early, idle, record, _counted } = *self;
+        let (mut up, mut down) = (Way { kept: said, ..Way::default() }, Way { kept: early, ..Way::default() });
+        let (moved, mut quiet) = (Cell::new(false), 0);
+        let next = || after(Instant::now(), idle.map(|idle| idle / LOOKS));
+        let mut look = next();
+        let clock = Clock::new(&record.worker.timers);
+        let ended = poll_fn(|cx| {
+            let mut scratch = record.worker.scratch.borrow_mut();
+            let up = up.poll(cx, &mut client, &mut upstream, &mut scratch, &moved)?;
+            let down = down.poll(cx, &mut upstream, &mut client, &mut scratch, &moved)?;
+            if up.is_ready() && down.is_ready() {
+                return Poll::Ready(io::Result::Ok(()));
+            }
+            while clock.poll(cx, look).is_ready() {
+                quiet = if moved.take() { 0 } else { quiet + 1 };
+                if quiet == LOOKS {
+                    return Poll::Ready(Ok(()));
+                }
+                look = next();
+            }
+            Poll::Pending
+        })
+        .await;
+        // A tunnel ends when either side has had enough: a reset is as good an end as any.
+        tracing::debug!(request_id = record.id(), ?ended, "a tunnel ended");
+    }
 }
 
 /// How many times a tunnel is looked at before it has been idle for too long: it may be kept for an eighth more. To read the clock at each

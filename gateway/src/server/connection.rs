@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -27,6 +28,7 @@ use crate::clock::{Clock, after, earlier};
 use crate::request::Arrived;
 use crate::request::client::Client;
 use crate::request::error::Error;
+use crate::request::tunnel::Tunnel;
 use crate::request::worker::Worker;
 use crate::socket::{Socket, Stream};
 use crate::stack::stack;
@@ -69,7 +71,7 @@ pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, seat: Seat, entra
 /// Speaks what the client speaks, until one side is done or it is idle.
 ///
 /// Not async as a whole, because the future would carry the stream on to its end: hyper has it, boxed, before the future is made.
-pub(super) fn go_on<S: Stream + Send + 'static>(io: Opening<Socket<S>>, link: Link) -> impl Future<Output = ()> {
+pub(super) fn go_on<S: Stream + 'static>(io: Opening<Socket<S>>, link: Link) -> impl Future<Output = ()> {
     let socket = link.client.socket.get_or_init(|| io.inner().handle().clone()).clone();
     let mut phase = Phase { begun: 0, read_before: socket.read() - io.held(), head_since: None };
     let stack = stack(link.worker.clone());
@@ -78,7 +80,7 @@ pub(super) fn go_on<S: Stream + Send + 'static>(io: Opening<Socket<S>>, link: Li
         stack.clone().call(Arrived { request: Box::new(request), client: of.clone(), clock: of.clock.clone() })
     });
     let protocol = protocol(&link.worker.server.limits);
-    let mut connection = Box::new(protocol.serve_connection(TokioIo::new(io), service).with_upgrades());
+    let mut connection = Box::new(protocol.serve_connection(TokioIo::new(io), service));
     async move {
         let Link { client, worker, seat } = &link;
         let mut closing = false;
@@ -89,7 +91,8 @@ pub(super) fn go_on<S: Stream + Send + 'static>(io: Opening<Socket<S>>, link: Li
                 socket.ask_system();
             }
             if let Poll::Ready(ended) = Pin::new(&mut *connection).poll(cx) {
-                if ended.is_err_and(|error| error.is_parse()) {
+                let Err(error) = ended else { return Poll::Ready(Ended::Done) };
+                if error.is_parse() {
                     worker.cells().rejected(Error::BadHead.status().1);
                 }
                 return Poll::Ready(Ended::Closed);
@@ -107,9 +110,8 @@ pub(super) fn go_on<S: Stream + Send + 'static>(io: Opening<Socket<S>>, link: Li
             phase.poll(cx, client, in_head, socket.is_blocked(), worker)
         })
         .await;
-        // Without parts it was upgraded.
-        let left = connection.into_parts().map(|parts| after_http1(ended, parts.io.into_inner(), link));
-        if let Some(left) = left.flatten() {
+        let http1::Parts { io, read_buf: read, .. } = connection.into_parts();
+        if let Some(left) = after_http1(ended, io.into_inner(), read, link) {
             left.await;
         }
     }
@@ -126,19 +128,27 @@ fn protocol(limits: &Limits) -> http1::Builder {
 }
 
 /// What is still to be done with a connection that does not simply end.
-fn after_http1<S: Stream + Send + 'static>(
+fn after_http1<S: Stream + 'static>(
     ended: Ended,
     io: Opening<Socket<S>>,
+    read: Bytes,
     link: Link,
 ) -> Option<Pin<Box<dyn Future<Output = ()>>>> {
+    let tunnel = link.client.tunnel.take();
     match ended {
-        Ended::Closed if io.is_http2() => return Some(Box::pin(http2::serve(io, link))),
-        Ended::Closed if link.client.linger.get() => return Some(Box::pin(linger(io, link.seat))),
-        Ended::Closed => {}
+        Ended::Done if let Some(tunnel) = tunnel => return Some(Box::pin(tunnelled(tunnel, io, read, link.seat))),
+        Ended::Closed | Ended::Done if io.is_http2() => return Some(Box::pin(http2::serve(io, link))),
+        Ended::Closed | Ended::Done if link.client.linger.get() => return Some(Box::pin(linger(io, link.seat))),
+        Ended::Closed | Ended::Done => {}
         Ended::HeadTimeout => return Some(Box::pin(refuse_head(io, link))),
         Ended::Idle => rest(io, link),
     }
     None
+}
+
+/// A connection that goes on as a WebSocket, and keeps its seat.
+async fn tunnelled<S: Stream>(tunnel: Box<Tunnel>, io: Opening<Socket<S>>, read: Bytes, _seat: Seat) {
+    tunnel.join(io, read).await;
 }
 
 /// How long, and how much, is read of a client that was refused in the middle of its sending.
@@ -165,6 +175,8 @@ const REST: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy)]
 enum Ended {
+    /// HTTP/1.1 came to its end.
+    Done,
     Closed,
     Idle,
     HeadTimeout,

@@ -16,7 +16,7 @@ use crate::clock::after;
 use crate::socket::{Socket, Stream};
 
 /// Puts a connection to rest, in a task of its own.
-pub(super) fn rest<S: Stream + Send + 'static>(io: Opening<Socket<S>>, Link { client, worker, seat }: Link) {
+pub(super) fn rest<S: Stream + 'static>(io: Opening<Socket<S>>, Link { client, worker, seat }: Link) {
     tracing::trace!(client = %client.peer, "a connection rests");
     seat.change_hands(after(client.idle_since.get(), worker.server.keepalive));
     let resting = Resting { io, seat, peer: client.peer, is_tls: client.is_tls };
@@ -33,7 +33,7 @@ struct Resting<S> {
     is_tls: bool,
 }
 
-impl<S: Stream + Send + 'static> Future for Rest<S> {
+impl<S: Stream + 'static> Future for Rest<S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

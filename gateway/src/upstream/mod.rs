@@ -35,6 +35,7 @@ pub use head::tokens;
 pub use lease::{Lease, Want};
 pub use pool::Pool;
 pub use slot::Fields;
+pub use wire::Wire;
 
 use crate::table::{Table, UpstreamId};
 

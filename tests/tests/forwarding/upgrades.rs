@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 
-use tests::gateway::Gateway;
+use tests::gateway::{Gateway, Setup};
 use tests::upstream::Upstream;
 use tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 use tungstenite::{Message, WebSocket};
@@ -52,6 +52,22 @@ fn a_websocket_passes_both_ways() {
     let scrape = gateway.counted("it has ended", |scrape| scrape.value("gateway_requests_in_flight", &[]) == 0.0);
     assert_eq!(scrape.value("gateway_requests_total", &[("route", "all"), ("code", "1xx")]), 1.0);
     gateway.process.line("the request", |line| line["status"] == 101);
+}
+
+#[test]
+fn an_open_websocket_is_one_of_its_clients_connections() {
+    let upstream = echo();
+    let rest =
+        format!("upstreams: {{ films: \"{}\" }}\nroutes: [{{ name: all, path: /, to: films }}]\n", upstream.url());
+    let gateway = Setup::with(&["workers: 1", "limits: { connections: 1 }"], &rest).start();
+    let mut socket = open(&gateway);
+    assert_eq!(gateway.connect().closed(), b"", "there is no room beside it");
+    socket.send(Message::text("films")).expect("the tunnel is open");
+    assert_eq!(socket.read().expect("the tunnel is open"), Message::text("films"));
+    assert_eq!(gateway.scrape().value("gateway_client_connections", &[]), 1.0);
+    drop(socket);
+    gateway.counted("it has left", |scrape| scrape.value("gateway_client_connections", &[]) == 0.0);
+    drop(open(&gateway));
 }
 
 #[test]
