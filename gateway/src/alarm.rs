@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use tokio::runtime::Builder;
+
 #[cfg(target_os = "linux")]
 mod system {
     use rustix::time::{
@@ -10,7 +12,11 @@ mod system {
     };
     use tokio::net::unix::pipe::Receiver;
 
-    use super::{Duration, io};
+    use super::{Builder, Duration, io};
+
+    pub fn enable(runtime: &mut Builder) -> &mut Builder {
+        runtime.enable_io()
+    }
 
     /// One moment to be woken at.
     // What is read like a pipe, as far as the runtime sees; its type for any descriptor asks for `unsafe`.
@@ -51,9 +57,13 @@ mod system {
 
     use tokio::time::{Instant, Sleep, sleep};
 
-    use super::{Duration, io};
+    use super::{Builder, Duration, io};
 
     const NEVER: Duration = Duration::from_secs(1 << 30);
+
+    pub fn enable(runtime: &mut Builder) -> &mut Builder {
+        runtime.enable_all()
+    }
 
     /// One moment to be woken at.
     #[derive(Debug)]
@@ -76,4 +86,4 @@ mod system {
     }
 }
 
-pub use system::Alarm;
+pub use system::{Alarm, enable};

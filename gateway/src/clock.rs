@@ -4,8 +4,8 @@
 //! stays armed at the earliest deadline that it was ever asked for; when it fires too early it is armed again for the deadline
 //! of the moment. A busy keep-alive connection so touches the list once in many seconds, not several times a request.
 //!
-//! They are not the runtime's: while one of those is armed, the runtime looks at the clock and through its wheel whenever it waits for
-//! sockets. Here the system rings once, at the earliest deadline of all ([`Alarm`]).
+//! They are not the runtime's, which would look at the time and through its wheel whenever it waits for sockets: a sixth of what a
+//! WebSocket's message costs beside the system's part. Here the system rings once, at the earliest deadline of a worker ([`Alarm`]).
 //!
 //! A clock serves one task, which is woken; another task must not poll it.
 
@@ -14,10 +14,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::OccupiedEntry;
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use tokio::task::spawn_local;
 use tokio::time::Instant;
 
 use crate::alarm::Alarm;
@@ -28,9 +30,30 @@ const TICK: Duration = Duration::from_millis(1);
 /// When a clock rings, and its number among those that ring then.
 type Place = (Instant, u64);
 
-/// Whom a worker's clocks wake, and when.
+thread_local! {
+    static TIMERS: RefCell<Option<Rc<Timers>>> = const { RefCell::new(None) };
+}
+
+/// Has the clocks of this thread ring. To be called once, in its local runtime.
+///
+/// # Errors
+/// Where the system has no descriptor left.
+pub fn start() -> io::Result<()> {
+    let timers = Rc::new(Timers {
+        waiting: RefCell::default(),
+        armed: Cell::new(0),
+        reached: Cell::new(Instant::now()),
+        alarm: Alarm::new()?,
+        rings: Cell::new(None),
+    });
+    TIMERS.set(Some(timers.clone()));
+    spawn_local(timers.run());
+    Ok(())
+}
+
+/// Whom the clocks of a thread wake, and when.
 #[derive(Debug)]
-pub struct Timers {
+struct Timers {
     waiting: RefCell<BTreeMap<Place, Waker>>,
     armed: Cell<u64>,
     /// Whoever waited until then has been woken.
@@ -41,22 +64,8 @@ pub struct Timers {
 }
 
 impl Timers {
-    /// None yet. To be called in the worker's runtime.
-    ///
-    /// # Errors
-    /// Where the system has no descriptor left.
-    pub fn new() -> io::Result<Rc<Self>> {
-        Ok(Rc::new(Self {
-            waiting: RefCell::default(),
-            armed: Cell::new(0),
-            reached: Cell::new(Instant::now()),
-            alarm: Alarm::new()?,
-            rings: Cell::new(None),
-        }))
-    }
-
     /// Wakes who is to be woken, for as long as the runtime runs.
-    pub async fn run(self: Rc<Self>) {
+    async fn run(self: Rc<Self>) {
         while self.alarm.rings().await.is_ok() {
             let now = Instant::now();
             self.reached.set(now);
@@ -106,10 +115,15 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock that is armed when it is first asked.
+    /// A clock of this thread, which is armed when it is first asked.
+    ///
+    /// # Panics
+    /// Where the thread has not called [`start`].
     #[must_use]
-    pub fn new(timers: &Rc<Timers>) -> Self {
-        Self { timers: timers.clone(), armed: Cell::new(None), standing: Cell::new(None) }
+    #[expect(clippy::expect_used, reason = "as a timer outside of a runtime: nobody would ever be woken")]
+    pub fn new() -> Self {
+        let timers = TIMERS.with_borrow(Clone::clone).expect("a thread whose clocks ring");
+        Self { timers, armed: Cell::new(None), standing: Cell::new(None) }
     }
 
     /// Sets a deadline for the task as a whole, for as long as whoever sets it is not polled himself; `None` takes it back.
@@ -147,6 +161,27 @@ impl Drop for Clock {
     fn drop(&mut self) {
         self.armed.get().inspect(|&place| self.timers.disarm(place));
     }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Waits that long.
+pub async fn sleep(time: Duration) {
+    Clock::new().passes(Instant::now() + time).await;
+}
+
+/// What comes of `work`, if it comes before the deadline.
+pub async fn within<T>(deadline: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
+    let (clock, mut work) = (Clock::new(), pin!(work));
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => clock.poll(cx, deadline).map(|()| None),
+    })
+    .await
 }
 
 /// The moment that lies `limit` after `start`, if there is a limit.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use gateway::clock::{Clock, Timers};
+use gateway::clock;
 use gateway::metrics::Metrics;
 use gateway::names::Names;
 use gateway::request::body::Body;
@@ -25,6 +25,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::runtime::{Builder, LocalOptions};
 use tower::{Layer as _, Service as _};
 
 const FILE: &str = "routes: [{ name: all, path: /, respond: { text: fine } }]\n";
@@ -42,7 +43,6 @@ fn worker() -> Rc<Worker> {
         namer: Namer::default(),
         snapshots,
         log: None,
-        timers: Timers::new().unwrap(),
         scratch: RefCell::default(),
     })
 }
@@ -54,13 +54,12 @@ async fn inner(path: String) -> Result<Response<Body>, Error> {
 }
 
 async fn serve(stream: DuplexStream, worker: Rc<Worker>) {
-    let clock = Clock::new(&worker.timers);
     let layers = record::layer(worker).layer(tower::service_fn(|begun: Begun| {
         let path = begun.request.uri().path().to_owned();
         assert_ne!(path, "/at-once", "a bug, at once");
         Box::pin(inner(path))
     }));
-    let client = Rc::new(Client::new([127, 0, 0, 1].into(), &[], false, clock));
+    let client = Rc::new(Client::new([127, 0, 0, 1].into(), &[], false));
     let service = service_fn(|request| {
         layers.clone().call(Arrived { request: Box::new(request), client: client.clone(), clock: client.clock.clone() })
     });
@@ -80,11 +79,14 @@ async fn ask(mut stream: DuplexStream, paths: &[&str]) -> String {
 
 #[test]
 fn a_panic_in_one_request_is_that_requests_500_counted_and_nobody_elses() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let worker = runtime.block_on(async { worker() });
+    let worker = worker();
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).unwrap();
     let (near, far) = duplex(64 * 1024);
     let paths = ["/fine", "/at-once", "/fine", "/later", "/fine"];
-    let (said, ()) = runtime.block_on(async { tokio::join!(ask(near, &paths), serve(far, worker.clone())) });
+    let (said, ()) = runtime.block_on(async {
+        clock::start().unwrap();
+        tokio::join!(ask(near, &paths), serve(far, worker.clone()))
+    });
     let statuses: Vec<_> = said.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
     assert_eq!(statuses, ["200", "500", "200", "500", "200"], "{said}");
     assert_eq!(said.matches("x-gateway-error: internal").count(), 2);

@@ -47,7 +47,7 @@ pub struct Client {
 impl Client {
     /// A connection just accepted.
     #[must_use]
-    pub fn new(peer: IpAddr, trusted_proxies: &[IpNet], is_tls: bool, clock: Clock) -> Self {
+    pub fn new(peer: IpAddr, trusted_proxies: &[IpNet], is_tls: bool) -> Self {
         let (peer, now) = (peer.to_canonical(), Instant::now());
         let forwarded_for = HeaderValue::try_from(text(peer));
         Self {
@@ -55,7 +55,7 @@ impl Client {
             trusted: trusts(trusted_proxies, peer),
             forwarded_for: forwarded_for.unwrap_or(HeaderValue::from_static("unknown")),
             is_tls,
-            clock: Rc::new(clock),
+            clock: Rc::new(Clock::new()),
             begun: Cell::new(0),
             in_flight: Cell::new(0),
             linger: Cell::new(false),

@@ -79,7 +79,7 @@ impl Tunnel {
         let (moved, mut quiet) = (Cell::new(false), 0);
         let next = || after(Instant::now(), idle.map(|idle| idle / LOOKS));
         let mut look = next();
-        let clock = Clock::new(&record.worker.timers);
+        let clock = Clock::new();
         let ended = poll_fn(|cx| {
             let mut scratch = record.worker.scratch.borrow_mut();
             let up = up.poll(cx, &mut client, &mut upstream, &mut scratch, &moved)?;

@@ -1,13 +1,11 @@
 //! What a worker's requests share: all of it belongs to this worker alone, but the table behind the snapshots and the log's queue.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use super::id::Namer;
 use super::log::Log;
 use super::tunnel::Scratch;
-use crate::clock::Timers;
 use crate::metrics::{Metrics, WorkerCells};
 use crate::table::Server;
 use crate::upstream::Snapshots;
@@ -27,8 +25,6 @@ pub struct Worker {
     pub snapshots: Snapshots,
     /// The access log, if there is one.
     pub log: Option<Log>,
-    /// Whom its clocks wake.
-    pub timers: Rc<Timers>,
     /// What its tunnels read into.
     pub scratch: RefCell<Scratch>,
 }

@@ -16,7 +16,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::task::spawn_local;
+use tokio::time::Instant;
 use tower::Service;
 
 use super::drain::Seat;
@@ -24,7 +25,7 @@ use super::entrance::Entrance;
 use super::http2;
 use super::opening::Opening;
 use super::rest::rest;
-use crate::clock::{Clock, after, earlier};
+use crate::clock::{after, earlier, within};
 use crate::request::Arrived;
 use crate::request::client::Client;
 use crate::request::error::Error;
@@ -54,7 +55,7 @@ pub(super) struct Link {
 impl Link {
     pub(super) fn new(peer: IpAddr, is_tls: bool, seat: Seat) -> Self {
         let worker = seat.worker().clone();
-        let client = Client::new(peer, &worker.server.trusted_proxies, is_tls, Clock::new(&worker.timers));
+        let client = Client::new(peer, &worker.server.trusted_proxies, is_tls);
         Self { client: Rc::new(client), worker, seat }
     }
 }
@@ -136,7 +137,7 @@ fn after_http1<S: Stream + 'static>(
 ) -> Option<Pin<Box<dyn Future<Output = ()>>>> {
     let tunnel = link.client.tunnel.take();
     match ended {
-        Ended::Done if let Some(tunnel) = tunnel => return Some(Box::pin(tunnelled(tunnel, io, read, link.seat))),
+        Ended::Done if let Some(tunnel) = tunnel => drop(spawn_local(tunnelled(tunnel, io, read, link.seat))),
         Ended::Closed | Ended::Done if io.is_http2() => return Some(Box::pin(http2::serve(io, link))),
         Ended::Closed | Ended::Done if link.client.linger.get() => return Some(Box::pin(linger(io, link.seat))),
         Ended::Closed | Ended::Done => {}
@@ -146,7 +147,7 @@ fn after_http1<S: Stream + 'static>(
     None
 }
 
-/// A connection that goes on as a WebSocket, and keeps its seat.
+/// A connection that goes on as a WebSocket, and keeps its seat: a task of its own, without what was hyper's.
 async fn tunnelled<S: Stream>(tunnel: Box<Tunnel>, io: Opening<Socket<S>>, read: Bytes, _seat: Seat) {
     tunnel.join(io, read).await;
 }
@@ -167,7 +168,7 @@ async fn linger(mut io: impl AsyncRead + Unpin, _seat: Seat) {
         }
     };
     // It is let go either way.
-    let _ended = timeout(LINGER.0, rest).await;
+    let _ended = within(Some(Instant::now() + LINGER.0), rest).await;
 }
 
 /// A connection that nobody has used for that long is put to rest.

@@ -9,11 +9,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use rustls::{Error as TlsError, HandshakeKind, ProtocolVersion};
 use tokio::io::{AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -22,6 +21,7 @@ use super::connection::{Link, go_on};
 use super::drain::Seat;
 use super::opening::Opening;
 use super::{http2, proxy};
+use crate::clock::{after, within};
 use crate::request::client::trusts;
 use crate::request::worker::Worker;
 use crate::socket::{Socket, Stream};
@@ -102,7 +102,7 @@ fn greeted(stream: TlsStream<Socket>, worker: &Worker) -> (TlsStream<Socket>, bo
 
 /// Whom a proxy speaks for, if not for itself.
 async fn client_behind(stream: &mut TcpStream, limit: Option<Duration>) -> Result<Option<SocketAddr>, &'static str> {
-    let read = within(limit, proxy::read(stream)).await.ok_or("proxy_timeout")?;
+    let read = within(after(Instant::now(), limit), proxy::read(stream)).await.ok_or("proxy_timeout")?;
     read.map_err(|failed| match failed {
         proxy::Failed::Closed => "proxy_closed",
         proxy::Failed::Invalid => "proxy_invalid",
@@ -111,13 +111,8 @@ async fn client_behind(stream: &mut TcpStream, limit: Option<Duration>) -> Resul
 
 async fn shake_hands(socket: Socket, certificates: &Certificates) -> Result<TlsStream<Socket>, &'static str> {
     let accepting = TlsAcceptor::from(certificates.config()).accept(socket);
-    let accepted = within(certificates.limit(), accepting).await.ok_or("tls_timeout")?;
+    let accepted = within(after(Instant::now(), certificates.limit()), accepting).await.ok_or("tls_timeout")?;
     accepted.map_err(|error| reason(&error))
-}
-
-/// What comes of it in time.
-fn within<T>(limit: Option<Duration>, work: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
-    timeout(limit.unwrap_or(Duration::MAX), work).map(Result::ok)
 }
 
 /// A reason's place in [`REASONS`].

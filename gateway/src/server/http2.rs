@@ -51,9 +51,8 @@ pub(super) async fn serve(io: impl AsyncRead + AsyncWrite + Unpin + 'static, lin
     let Link { client, worker, seat } = &link;
     let streams = Streams::default();
     let (stack, timed, of) = (stack(worker.clone()), streams.clone(), client.clone());
-    let timers = worker.timers.clone();
     let service = service_fn(move |request| {
-        let clock = timed.next(Rc::new(Clock::new(&timers)));
+        let clock = timed.next(Rc::new(Clock::new()));
         stack.clone().call(Arrived { request: Box::new(request), client: of.clone(), clock })
     });
     let io = Gathered::new(Metered::new(io, worker.clone()));

@@ -23,12 +23,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::runtime::{Builder, LocalOptions};
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::spawn_local;
-use tokio::time::{Instant, interval, sleep};
+use tokio::time::Instant;
 
-use crate::clock::{Clock, Timers};
+use crate::alarm;
+use crate::clock::{self, Clock, sleep};
 use crate::metrics::Metrics;
 use crate::request::id::Namer;
 use crate::request::log::Writer;
@@ -46,6 +47,9 @@ const HANDED_OVER: usize = 1024;
 
 /// How often idle connections are looked at.
 const SWEEP: Duration = Duration::from_secs(1);
+
+/// How often a worker that drains looks whether it is done.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// How long accepting pauses when the system has no socket left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -80,8 +84,7 @@ impl Workers {
         let mut listener = Some(listener);
         let mut threads = Vec::new();
         for (index, inbox) in inboxes.into_iter().enumerate() {
-            let runtime =
-                Builder::new_current_thread().enable_all().max_blocking_threads(4).build_local(LocalOptions::default());
+            let runtime = runtime();
             // A local runtime can't leave the thread that made it: this one only showed that the system has what it takes.
             drop(runtime?);
             let (setup, peers, listener) = (setup.clone(), commands.clone(), listener.take());
@@ -107,6 +110,10 @@ impl Workers {
     }
 }
 
+fn runtime() -> io::Result<LocalRuntime> {
+    alarm::enable(&mut Builder::new_current_thread()).max_blocking_threads(4).build_local(LocalOptions::default())
+}
+
 fn run(
     index: usize,
     setup: Setup,
@@ -114,14 +121,11 @@ fn run(
     peers: Vec<Sender<Command>>,
     inbox: Receiver<Command>,
 ) {
-    let runtime =
-        Builder::new_current_thread().enable_all().max_blocking_threads(4).build_local(LocalOptions::default());
-    let serving = runtime.and_then(|runtime| {
+    let serving = runtime().and_then(|runtime| {
         let Setup { server, metrics, tables, log, entrance } = setup;
         let snapshots = Snapshots::new(tables, index);
         runtime.block_on(async {
-            let timers = Timers::new()?;
-            spawn_local(timers.clone().run());
+            clock::start()?;
             let worker = Rc::new(Worker {
                 index,
                 metrics,
@@ -129,7 +133,6 @@ fn run(
                 namer: Namer::default(),
                 snapshots,
                 log: log.for_worker(),
-                timers,
                 scratch: RefCell::default(),
             });
             drop(log);
@@ -155,7 +158,7 @@ struct Seats {
 impl Seats {
     async fn work(self, listener: Option<TcpListener>, mut inbox: Receiver<Command>) -> io::Result<()> {
         let mut listener = listener.map(tokio::net::TcpListener::from_std).transpose()?;
-        let clock = Clock::new(&self.worker.timers);
+        let clock = Clock::new();
         let mut sweep = Instant::now() + SWEEP;
         loop {
             tokio::select! {
@@ -246,10 +249,9 @@ impl Seats {
     /// Closes what is idle, waits for what is busy, until the deadline.
     async fn drain(&self, inbox: &mut Receiver<Command>, deadline: Instant) {
         self.connections.drain();
-        let mut look = interval(Duration::from_millis(10));
         while !self.worker.cells().is_idle() && Instant::now() < deadline {
             tokio::select! {
-                _ = look.tick() => {}
+                () = sleep(LOOK) => {}
                 Some(Command::Serve(stream, peer, admitted)) = inbox.recv() => self.adopt(stream, peer, admitted),
             }
         }

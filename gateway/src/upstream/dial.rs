@@ -8,12 +8,13 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 use thiserror::Error;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::slot::Slot;
 use super::wire::Wire;
+use crate::clock::within;
 use crate::table::{Endpoint, Protocol, Upstream, UpstreamTls};
 
 /// Why there is no connection.
@@ -86,10 +87,7 @@ pub(super) async fn dial<T, F: Future<Output = hyper::Result<T>>>(
         shake(wire).await.map_err(io::Error::other)
     };
     let name = || upstream.name.clone();
-    let dialled = match deadline {
-        Some(deadline) => timeout_at(deadline, dial).await.map_err(|_| ConnectError::Timeout(name())),
-        None => Ok(dial.await),
-    };
+    let dialled = within(deadline, dial).await.ok_or_else(|| ConnectError::Timeout(name()));
     let opened = dialled.and_then(|done| done.map_err(|error| ConnectError::Failed(name(), error)));
     match opened {
         Ok(made) => {

@@ -12,6 +12,7 @@ mod framing;
 mod head;
 mod lease;
 mod out;
+mod pings;
 mod pool;
 mod race;
 mod receiving;

@@ -11,12 +11,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::dial::ConnectError;
 use super::lease::{Lease, Want};
 use super::race::race;
 use super::slot::{Origin, Slot};
+use crate::clock::{after, within};
 use crate::names::Known;
 use crate::table::{Protocol, Upstream};
 
@@ -63,7 +64,7 @@ impl Pool {
 
     async fn connect(&self, lease: Lease, want: Want) -> Result<Lease, ConnectError> {
         let others = self.others(&lease);
-        let deadline = self.upstream().timeouts.connect.map(|limit| Instant::now() + limit);
+        let deadline = after(Instant::now(), self.upstream().timeouts.connect);
         race(lease, others, want, deadline).await
     }
 
@@ -128,17 +129,14 @@ impl Pool {
     /// Waits for the first address of any endpoint, as long as it would for a connection.
     async fn first(&self) -> Result<Rc<Slot>, ConnectError> {
         let upstream = self.upstream();
-        let found = match upstream.timeouts.connect {
-            Some(limit) => timeout(limit, self.known()).await,
-            None => Ok(self.known().await),
-        };
+        let found = within(after(Instant::now(), upstream.timeouts.connect), self.known()).await;
         let error = match found {
-            Ok(None) => match self.choose() {
+            Some(None) => match self.choose() {
                 Some(slot) => return Ok(slot),
                 None => ConnectError::NoAddress(upstream.name.clone(), "its names have changed just now".to_owned()),
             },
-            Ok(Some(why)) => ConnectError::NoAddress(upstream.name.clone(), why),
-            Err(_) => ConnectError::Timeout(upstream.name.clone()),
+            Some(Some(why)) => ConnectError::NoAddress(upstream.name.clone(), why),
+            None => ConnectError::Timeout(upstream.name.clone()),
         };
         tracing::warn!(upstream = upstream.name, ?error, "no address is known");
         upstream.series.failed(self.origin.worker, matches!(error, ConnectError::Timeout(_)));

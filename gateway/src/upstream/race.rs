@@ -9,11 +9,12 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::Instant;
 
 use super::dial::{Attempt, ConnectError};
 use super::lease::{Lease, Want};
 use super::slot::Slot;
+use crate::clock::Clock;
 
 /// How long an address has the field to itself: the Connection Attempt Delay of RFC 8305, section 8.
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -54,7 +55,8 @@ pub(super) async fn race(
     let mut race = Race {
         runners: vec![Runner::start(first, want, deadline)],
         others: others.into_iter(),
-        next: Box::pin(sleep(HEAD_START)),
+        clock: Clock::new(),
+        next: Instant::now() + HEAD_START,
         want,
         deadline,
     };
@@ -64,7 +66,9 @@ pub(super) async fn race(
 struct Race {
     runners: Vec<Runner>,
     others: std::vec::IntoIter<Rc<Slot>>,
-    next: Pin<Box<Sleep>>,
+    clock: Clock,
+    /// When another may start.
+    next: Instant,
     want: Want,
     deadline: Option<Instant>,
 }
@@ -82,7 +86,9 @@ impl Race {
                         return Poll::Ready(Err(error));
                     }
                 }
-                Poll::Pending if self.others.as_slice().is_empty() || self.next.as_mut().poll(cx).is_pending() => {
+                Poll::Pending
+                    if self.others.as_slice().is_empty() || self.clock.poll(cx, Some(self.next)).is_pending() =>
+                {
                     return Poll::Pending;
                 }
                 // One whose socket is open is not slow; it is looked at again later.
@@ -120,7 +126,7 @@ impl Race {
     }
 
     fn wait(&mut self) {
-        self.next.as_mut().reset(Instant::now() + HEAD_START);
+        self.next = Instant::now() + HEAD_START;
     }
 
     /// Remembers who lost though it had the time.

@@ -19,16 +19,18 @@ use http_body::Body as _;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper::rt::Executor;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::sync::Mutex;
 use tokio::task::spawn_local;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::body::{Streamed, Upload, UploadError};
 use super::dial::{Attempt, ConnectError, dial};
 use super::failure::{ExchangeError, Failed};
 use super::head;
+use super::pings::Pings;
 use super::slot::Slot;
+use crate::clock::within;
 use crate::socket::Socket;
 use crate::table::{Endpoint, Protocol, Upstream};
 
@@ -79,10 +81,7 @@ impl Shared {
         attempt: &Attempt,
     ) -> Result<Stream, ConnectError> {
         // The turn is waited for no longer than a connection would be.
-        let turn = match deadline {
-            Some(deadline) => timeout_at(deadline, self.dialling.lock()).await.ok(),
-            None => Some(self.dialling.lock().await),
-        };
+        let turn = within(deadline, self.dialling.lock()).await;
         if let Some(stream) = self.with_room() {
             return Ok(stream);
         }
@@ -132,7 +131,7 @@ async fn open(slot: &Slot, deadline: Option<Instant>, attempt: &Attempt) -> Resu
     let shake = |wire| async move {
         let mut builder = Builder::new(Local);
         builder
-            .timer(TokioTimer::new())
+            .timer(Pings)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .keep_alive_interval(PING)
