@@ -4,8 +4,9 @@
 //! stays armed at the earliest deadline that it was ever asked for; when it fires too early it is armed again for the deadline
 //! of the moment. A busy keep-alive connection so touches the list once in many seconds, not several times a request.
 //!
-//! They are not the runtime's, which would look at the time and through its wheel whenever it waits for sockets: a sixth of what a
+//! They are not the runtime's, which would look at the time and through its wheel whenever it waits for sockets: a fifth of what a
 //! WebSocket's message costs beside the system's part. Here the system rings once, at the earliest deadline of a worker ([`Alarm`]).
+//! A worker's runtime has no timers, so that whatever waits there waits by a clock.
 //!
 //! A clock serves one task, which is woken; another task must not poll it.
 
@@ -24,7 +25,7 @@ use tokio::time::Instant;
 
 use crate::alarm::Alarm;
 
-/// Deadlines are kept this far apart at least, as the runtime's are.
+/// The system rings this far apart at least.
 const TICK: Duration = Duration::from_millis(1);
 
 /// When a clock rings, and its number among those that ring then.

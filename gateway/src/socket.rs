@@ -72,7 +72,7 @@ pub struct Socket<S = TcpStream> {
 
 /// What the owner of a connection has of its socket: how much it has read, and what it is to do.
 ///
-/// Atomic only because an upgrade asks for `Send`; one thread uses it.
+/// Atomic only because a waker may go anywhere; one thread uses it.
 #[derive(Clone, Debug, Default)]
 pub struct Handle(Arc<State>);
 
