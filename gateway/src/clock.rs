@@ -5,7 +5,7 @@
 //! of the moment. A busy keep-alive connection so touches the list once in many seconds, not several times a request.
 //!
 //! They are not the runtime's, which would look at the time and through its wheel whenever it waits for sockets: a fifth of what a
-//! WebSocket's message costs beside the system's part. Here the system rings once, at the earliest deadline of a worker ([`Alarm`]).
+//! WebSocket's message costs beside the system's part. Here the system rings once, at the earliest deadline of a worker (`alarm.rs`).
 //! A worker's runtime has no timers, so that whatever waits there waits by a clock.
 //!
 //! A clock serves one task, which is woken; another task must not poll it.
